@@ -1,0 +1,121 @@
+"""The chain of threads: order, back-pressure, failures, cancelling."""
+
+import threading
+import time
+
+import pytest
+
+from vidcolor.stages import ByteQueue, StageClock, run_stages
+
+
+def chain(source, stages, cancel=None, tick=lambda: None):
+    run_stages(source, stages, size_of=lambda _: 1, cancel=cancel or threading.Event(), tick=tick)
+
+
+def test_items_pass_every_stage_in_order():
+    seen = []
+
+    def double(items):
+        for item in items:
+            yield 2 * item
+
+    def collect(items):
+        for item in items:
+            seen.append(item)
+            yield None
+
+    chain(range(500), {"double": double, "collect": collect})
+    assert seen == [2 * i for i in range(500)]
+    assert threading.active_count() == 1
+
+
+def test_a_stage_may_hold_items_back_and_flush_them():
+    seen = []
+
+    def hold_all(items):
+        yield from list(items)
+
+    def collect(items):
+        for item in items:
+            seen.append(item)
+            yield None
+
+    chain(range(10), {"hold": hold_all, "collect": collect})
+    assert seen == list(range(10))
+
+
+@pytest.mark.parametrize("failing", ["source", "middle", "last"])
+def test_the_first_failure_stops_and_joins_every_stage(failing):
+    def source():
+        for item in range(10_000_000):
+            if failing == "source" and item == 5:
+                raise KeyError("source")
+            yield item
+
+    def stage(name):
+        def run(items):
+            for item in items:
+                if failing == name and item == 5:
+                    raise KeyError(name)
+                yield item
+
+        return run
+
+    with pytest.raises(KeyError, match=failing):
+        chain(source(), {"middle": stage("middle"), "last": stage("last")})
+    assert threading.active_count() == 1
+
+
+def test_cancel_joins_every_stage_without_an_error():
+    cancel = threading.Event()
+    ticks = []
+
+    def endless():
+        number = 0
+        while True:
+            yield number
+            number += 1
+
+    def slow(items):
+        for item in items:
+            time.sleep(0.001)
+            yield item
+
+    def tick():
+        ticks.append(1)
+        cancel.set()
+
+    chain(endless(), {"slow": slow}, cancel, tick)
+    assert ticks
+    assert threading.active_count() == 1
+
+
+def test_a_queue_never_holds_more_than_its_limit_but_takes_one_large_item():
+    queue = ByteQueue(threading.Event(), size_of=lambda item: item, limit=100)
+    taken = []
+
+    def consume():
+        for item in queue:
+            time.sleep(0.0005)
+            taken.append(item)
+
+    consumer = threading.Thread(target=consume)
+    consumer.start()
+    sizes = [40] * 50 + [250] + [10] * 30
+    for size in sizes:
+        queue.put(size)
+    queue.close()
+    consumer.join()
+    assert taken == sizes
+    # 250 alone exceeds the limit and is taken all the same, alone.
+    assert queue.peak_bytes == 250
+
+
+def test_the_clock_counts_by_name():
+    clock = StageClock()
+    assert list(clock.timed("produce", iter([1, 2]))) == [1, 2]
+    assert clock.call("work", lambda x: x + 1, 1) == 2
+    with pytest.raises(ZeroDivisionError):
+        clock.call("work", lambda: 1 / 0)
+    assert set(clock.seconds) == {"produce", "work"}
+    assert all(seconds > 0 for seconds in clock.seconds.values())

@@ -1,0 +1,189 @@
+"""Settings of a run, and the presets in ``pipelines/*.toml`` that fill them."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vidcolor.errors import SettingsError
+from vidcolor.resources import shipped_folder
+
+S = TypeVar("S", bound=BaseModel)
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class EncodeSettings(_Settings):
+    """How the coloured film is encoded and wrapped."""
+
+    container: Literal["keep", "mkv", "mp4", "mov"] = "keep"
+    """``keep``: MP4, MOV and MKV stay what they are, everything else becomes MKV."""
+    codec: str = "libx264"
+    """libav encoder for luma of up to ``codec_max_bits`` bits."""
+    codec_max_bits: int = 10
+    """Deepest luma that ``codec`` is used for."""
+    codec_deep: str = "libx265"
+    """Encoder for luma deeper than ``codec_max_bits``, up to ``codec_deep_max_bits``."""
+    codec_deep_max_bits: int = 12
+    """Deepest luma that ``codec_deep`` is used for; beyond it FFV1."""
+    options: dict[str, str] = Field(default_factory=dict)
+    """Private options of ``codec``, such as ``crf``; one that it does not know is an error."""
+    options_deep: dict[str, str] = Field(default_factory=dict)
+    """Private options of ``codec_deep``."""
+    min_bits: Literal[8, 10, 12] = 8
+    """Shallower luma is shifted left to this depth, which loses nothing."""
+    min_chroma: Literal["4:2:0", "4:2:2", "4:4:4"] = "4:2:0"
+    """Chroma is never coarser than this, nor coarser than the source's."""
+    lossless: bool = False
+    """The codec reproduces its input exactly, so verification decodes and compares every luma."""
+    scale: float = Field(default=1.0, gt=0, le=1)
+    """Size of the output against the source; only ``preview`` gives up exact luma for speed."""
+
+
+class NetworkSettings(_Settings):
+    """Which network colours, and how."""
+
+    checkpoint: str = "default"
+    """Name of a shipped checkpoint, or a path to a ``.safetensors`` file."""
+    device: str = "auto"
+    """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
+    batch_size: int | None = Field(default=None, ge=1, le=1024)
+    """Frames handed to the network at once; None picks one that fits the device."""
+    short_side: int | None = Field(default=None, ge=64, le=2048)
+    """Short side in pixels of the picture the network sees; None takes the checkpoint's own."""
+
+
+class TemporalSettings(_Settings):
+    """How colours are kept steady over time."""
+
+    radius: Literal[0, 1, 3, 7, 15] = 7
+    """Frames to either side that are averaged along motion, never across a cut; 0 is off."""
+
+
+class LookSettings(_Settings):
+    """What a user may change about the colours."""
+
+    strength: float = Field(default=1.0, ge=0.0, le=3.0)
+    """Gain on a* and b*: 0 is grey, 1 the network's own."""
+
+
+class RunSettings(_Settings):
+    """Everything that decides what ``vidcolor run`` produces."""
+
+    preset: str = "film"
+    """Where the values below came from; shown in the summary."""
+    description: str = ""
+    """One line for ``--help`` and the docs."""
+    encode: EncodeSettings = EncodeSettings()
+    network: NetworkSettings = NetworkSettings()
+    temporal: TemporalSettings = TemporalSettings()
+    look: LookSettings = LookSettings()
+    start_s: float = Field(default=0.0, ge=0)
+    """Where to begin, in seconds of presentation time."""
+    duration_s: float | None = Field(default=None, gt=0)
+    """How much to colour, in seconds; None is to the end."""
+    keep_partial: bool = False
+    """Accept a source that ends early or has undecodable packets."""
+    allow_drop: bool = False
+    """Go on when the container cannot hold a stream; otherwise ``strict_streams`` decides."""
+    strict_streams: bool = False
+    """A stream that would be dropped stops the run unless ``allow_drop``."""
+    allow_hdr: bool = False
+    """Colour PQ and HLG sources with the SDR solve's assumptions, which is not accurate."""
+    overwrite: bool = False
+    """Replace an existing output."""
+
+
+RUN_PRESETS = ("film", "preview", "archive", "prores")
+"""Presets for running, in the order they are listed; one ``pipelines/NAME.toml`` each."""
+
+
+def load_preset(name_or_path: str) -> RunSettings:
+    """Settings from a shipped preset's name or the path of a TOML file.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such preset, or the file is not valid; the message names the field.
+    """
+    values = read_toml(find_pipeline(name_or_path, RUN_PRESETS))
+    values.setdefault("preset", Path(name_or_path).stem)
+    return validate_settings(RunSettings, values, origin=f"preset {name_or_path}")
+
+
+def find_pipeline(name_or_path: str, names: tuple[str, ...]) -> Path:
+    """Path of the TOML file that ``name_or_path`` means.
+
+    Raises
+    ------
+    SettingsError
+        If it is neither one of ``names`` nor an existing ``.toml`` file.
+    """
+    if name_or_path in names:
+        return shipped_folder("pipelines") / f"{name_or_path}.toml"
+    path = Path(name_or_path)
+    if path.suffix == ".toml" and path.is_file():
+        return path
+    close = difflib.get_close_matches(name_or_path, names, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise SettingsError(
+        f"no preset {name_or_path!r}: {hint}choose {', '.join(names)}, "
+        "or give the path of a .toml file"
+    )
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Parse ``path``.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"cannot read {path}: {error}; fix the file and run again") from error
+
+
+def validate_settings(model: type[S], values: dict[str, Any], origin: str) -> S:
+    """Build ``model`` from ``values``; pydantic's errors become one line.
+
+    Raises
+    ------
+    SettingsError
+        Naming the field, the value and what is allowed.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "settings"
+        given = first.get("input")
+        raise SettingsError(
+            f"{origin}: {where} = {given!r} is not allowed: {first['msg']}"
+        ) from error
+
+
+def override(settings: S, changes: dict[str, Any]) -> S:
+    """A copy of ``settings`` with dotted fields replaced, ``{"encode.codec": "ffv1"}``.
+
+    Raises
+    ------
+    SettingsError
+        If a value is not allowed.
+    """
+    values = settings.model_dump()
+    for dotted, value in changes.items():
+        *parents, leaf = dotted.split(".")
+        target = values
+        for parent in parents:
+            target = target[parent]
+        target[leaf] = value
+    return validate_settings(type(settings), values, origin="options")

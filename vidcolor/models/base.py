@@ -1,0 +1,74 @@
+"""The contract that every colour network fulfils."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class InputRules:
+    """How a picture must be prepared for a network; data, so that callers need no special cases."""
+
+    short_side: int = 256
+    """Short side in pixels at which the network works best; aspect is always kept."""
+    multiple_of: int = 32
+    """Both sides are padded (reflected, right and bottom) to a multiple of this."""
+
+
+@dataclass(slots=True)
+class Prediction:
+    """What a network says about a batch of N pictures of h × w pixels, at stride s."""
+
+    ab: Tensor
+    """(N, 2, h/s, w/s) float32, CIE a* and b* (about −110…110)."""
+    logits: Tensor | None = None
+    """(N, Q, h/s, w/s) unnormalised log-probabilities of the ab bins; None without bins."""
+
+
+class ColorNetwork(nn.Module, ABC):
+    """A network from L* to ab.
+
+    Subclasses are registered under their ``architecture`` in `vidcolor.models.registry` and
+    can be rebuilt from ``type(network)(**network.config())``.
+    """
+
+    architecture: ClassVar[str]
+    """Registry name, also stored in checkpoints."""
+    version: ClassVar[int] = 1
+    """Raised when old checkpoints no longer fit."""
+    stride: ClassVar[int]
+    """Input pixels per output cell."""
+    rules: ClassVar[InputRules] = InputRules()
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """Keyword arguments that rebuild this network; JSON values only."""
+
+    @abstractmethod
+    def forward(self, L: Tensor, hints: Tensor | None = None) -> Prediction:
+        """Predict ab.
+
+        Parameters
+        ----------
+        L:
+            (N, 1, h, w) float32 CIE L* of the grey picture, 0…100;
+            h and w are multiples of ``rules.multiple_of``.
+        hints:
+            (N, 3, h, w): a*, b* and a 0/1 mask of where they are given. None for none;
+            networks that cannot use hints raise ``ValueError``.
+        """
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of learnt values, buffers excluded."""
+        return sum(p.numel() for p in self.parameters())
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the parameters."""
+        return next(self.parameters()).dtype
