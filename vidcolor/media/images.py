@@ -1,0 +1,115 @@
+"""Photos: reads a picture as luma, and writes it in colour."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import warnings
+from pathlib import Path
+
+from PIL import Image
+
+from vidcolor.media.icc import srgb_profile
+from vidcolor.media.image_metadata import ImageMetadata, read_metadata, turn_upright
+from vidcolor.media.image_pixels import (
+    Pixels,
+    decode,
+    decode_deep_tiff,
+    open_picture,
+    sniff_format,
+)
+from vidcolor.media.image_writer import check_image_output, default_image_output, write_image
+from vidcolor.media.safety import check_input_path
+from vidcolor.media.still_image import StillImage
+
+__all__ = [
+    "MAX_PIXELS",
+    "StillImage",
+    "check_image_output",
+    "default_image_output",
+    "read_image",
+    "write_image",
+]
+
+log = logging.getLogger(__name__)
+
+MAX_PIXELS = 178_956_970
+"""Most pixels of a photo that is read: Pillow's own limit, half a gigabyte as 8-bit RGB."""
+
+
+def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> StillImage:
+    """Read a photo's luma, upright and in sRGB's tone curve.
+
+    PNG, JPEG, TIFF, WebP and BMP; 8 and 16 bit; grey, RGB, CMYK, palette and 1 bit, with or
+    without alpha. The format is told by the content, not by the name. Of several pages or
+    animation frames the first is read, with a warning.
+
+    Parameters
+    ----------
+    path:
+        A local file.
+    max_pixels:
+        More are refused before anything is decoded; at most `MAX_PIXELS`.
+
+    Raises
+    ------
+    InputNotFoundError, InputIsDirectoryError, EmptyInputError, RemoteInputError
+        If there is no such file, or it is empty.
+    NotMediaError
+        If it is no picture.
+    TruncatedInputError
+        If it is cut off or damaged.
+    InputLimitError
+        If it has too many pixels.
+    UnsupportedCodecError
+        If its pixels are of a kind that is not read, such as floating point.
+    """
+    checked = check_input_path(path)
+    name = sniff_format(checked)
+    limit = min(max_pixels, MAX_PIXELS)
+    with warnings.catch_warnings():
+        # Pillow's, of odd tags and of sizes below our limit.
+        warnings.simplefilter("ignore")
+        return _still_image(name, *_read(checked, name, limit))
+
+
+def _still_image(name: str, metadata: ImageMetadata, pixels: Pixels) -> StillImage:
+    turn = 1 if metadata.is_upright else metadata.orientation
+    luma = turn_upright(pixels.luma, turn)
+    height, width = luma.shape
+    return StillImage(
+        luma=luma,
+        bit_depth=pixels.bit_depth,
+        alpha=None if pixels.alpha is None else turn_upright(pixels.alpha, turn),
+        exif=metadata.upright_exif(width, height),
+        icc_profile=srgb_profile() if metadata.icc_profile else None,
+        dpi=metadata.upright_dpi(),
+        source_format=name,
+        is_color=pixels.is_color,
+    )
+
+
+def _read(path: Path, name: str, max_pixels: int) -> tuple[ImageMetadata, Pixels]:
+    if name == "TIFF":
+        metadata = read_metadata(None, path, is_tiff=True)
+        deep = decode_deep_tiff(path, max_pixels, metadata.icc_profile)
+        if deep is not None:
+            return metadata, deep
+    with open_picture(path, name, max_pixels) as image:
+        _warn_of_further_pictures(image, path)
+        metadata = read_metadata(image, path, is_tiff=name == "TIFF")
+        pixels = decode(image, path, metadata.icc_profile)
+        if name == "TIFF":
+            metadata.is_upright = True  # Pillow turns TIFF, and only that, while decoding
+        return metadata, pixels
+
+
+def _warn_of_further_pictures(image: Image.Image, path: Path) -> None:
+    if image.format == "MPO":  # previews and depth maps of a phone, no pages
+        return
+    count = 1
+    with contextlib.suppress(Exception):
+        count = int(getattr(image, "n_frames", 1))
+    if count > 1:
+        log.warning("%s holds %d pictures; only the first is coloured", path, count)

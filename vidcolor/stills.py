@@ -1,0 +1,87 @@
+"""Colours one photo, keeping its luma to the code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from vidcolor.color import ChromaTable, code_type, rgb_from_luma_chroma, upsample_ab
+from vidcolor.color.table import REMAP_LIMIT
+from vidcolor.frames import ColorTags, Plane
+from vidcolor.look import Look
+from vidcolor.media.still_image import StillImage
+
+Predict = Callable[[Plane, int, bool], npt.NDArray[np.float32]]
+"""(luma, bit depth, full range) -> ab (2, h, w) that covers the whole picture."""
+
+STRIP_ROWS = 256
+"""Rows coloured at once; bounds memory to about 60 bytes per pixel of a strip."""
+
+STILL_TAGS = ColorTags(matrix=1, primaries=1, transfer=13, full_range=True, chroma_location=2)
+"""sRGB, its luma weighted as BT.709 does."""
+
+
+def color_still(still: StillImage, predict: Predict, look: Look) -> npt.NDArray[np.generic]:
+    """Colour a photo.
+
+    The luma of the result (BT.709 weights on its codes) is that of ``still`` within one code,
+    which is the rounding of three channels. Where a channel would clip, the pixel gets less
+    chroma instead of another luma.
+
+    Parameters
+    ----------
+    still:
+        What `vidcolor.media.images.read_image` returned.
+    predict:
+        `vidcolor.colorizer.Colorizer.predict_plane`, or anything like it.
+    look:
+        Applied to the predicted ab.
+
+    Returns
+    -------
+    (H, W, 3) sRGB codes, uint8 or uint16 as ``still.luma``.
+    """
+    height, width = still.luma.shape
+    ab = look.apply(predict(still.luma, still.bit_depth, True))
+    rgb = np.empty((height, width, 3), code_type(still.bit_depth))
+    if not ab.any():
+        rgb[:] = still.luma[..., None]
+        return rgb
+    table = ChromaTable.build(STILL_TAGS)
+    # Across first, at ab's own height; each strip is then interpolated down from that.
+    across = upsample_ab(table.coordinates(ab), (width, ab.shape[1]))
+    white = np.float32(2**still.bit_depth - 1)
+    for rows, columns in _blocks(height, width):
+        luma01 = still.luma[rows, columns].astype(np.float32) / white
+        coordinates = _interpolate_rows(across[:, :, columns], rows, height)
+        cb, cr = table.look_up(table.first_rows(luma01), coordinates)
+        block = rgb_from_luma_chroma(luma01, cb, cr)
+        np.rint(np.multiply(block, white, out=block), out=block)
+        rgb[rows, columns] = block
+    return rgb
+
+
+def _blocks(height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    """Strips of the picture, and parts of strips where it is too wide for one look-up."""
+    for top in range(0, height, STRIP_ROWS):
+        for left in range(0, width, REMAP_LIMIT):
+            yield (
+                slice(top, min(top + STRIP_ROWS, height)),
+                slice(left, min(left + REMAP_LIMIT, width)),
+            )
+
+
+def _interpolate_rows(
+    across: npt.NDArray[np.float32], rows: slice, height: int
+) -> npt.NDArray[np.float32]:
+    """Bilinear rows of the full-height picture, each computed by itself: (2, rows, W)."""
+    cells = across.shape[1]
+    # Centres on centres, as in `upsample_ab`.
+    position = (np.arange(rows.start, rows.stop) + 0.5) * (cells / height) - 0.5
+    position = np.clip(position, 0, cells - 1)
+    above = position.astype(int)
+    below = np.minimum(above + 1, cells - 1)
+    weight = (position - above).astype(np.float32)[:, None]
+    return np.asarray(across[:, above] * (1 - weight) + across[:, below] * weight, np.float32)
