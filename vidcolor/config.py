@@ -55,7 +55,7 @@ class NetworkSettings(_Settings):
     """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
     batch_size: int | None = Field(default=None, ge=1, le=1024)
     """Frames handed to the network at once; None picks one that fits the device."""
-    short_side: int | None = Field(default=None, ge=64, le=2048)
+    short_side: int | None = Field(default=None, ge=32, le=2048)
     """Short side in pixels of the picture the network sees; None takes the checkpoint's own."""
 
 

@@ -111,6 +111,9 @@ class MediaInfo:
     num_chapters: int = 0
     metadata: dict[str, str] = field(default_factory=dict)
     duration_from_header_s: float | None = None
+    origin_s: float = 0.0
+    """Presentation time at which the container starts (broadcast recordings seldom start at 0);
+    ``start_s`` of a run counts from here."""
     size_bytes: int = 0
     notices: tuple[str, ...] = ()
     """What the user should know: guesses, odd tags."""

@@ -13,10 +13,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 QUEUE_LIMIT_BYTES = 48 * 2**20
 """Each queue holds this much, or one item if that is larger."""
+
+R = TypeVar("R")
 
 _WAKE_UP_S = 0.1
 """How often the calling thread looks for a signal, and calls back for progress."""
@@ -110,7 +112,7 @@ class StageClock:
                 self.add(name, time.perf_counter() - begin)
             yield item
 
-    def call(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
+    def call(self, name: str, function: Callable[..., R], *args: Any) -> R:
         """``function(*args)``, its time counted under ``name``."""
         begin = time.perf_counter()
         try:

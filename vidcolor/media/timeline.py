@@ -1,0 +1,158 @@
+"""Times: of decoded frames, of the part to read, of where a film should end.
+
+Every decoded frame gets a presentation time, exact and strictly increasing.
+
+Note [Times that cannot be right]
+    Decoders put frames in the order in which they are shown; the bitstream decides that, not
+    the container. Where a container's pts says otherwise, as careless remuxing leaves it, the
+    pts is wrong; so the order stays and the time is moved by as little as makes it increase:
+    one tick after the frame before. A jump back by more than `JUMP_BACK_S`, as in
+    recordings glued together, is different: from there on all times are shifted, so that the
+    new part follows the old one by one frame and keeps its own rhythm. Forward jumps are gaps
+    and are kept.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Self
+
+from vidcolor.errors import SettingsError
+from vidcolor.frames import MediaInfo, VideoInfo
+
+JUMP_BACK_S = 1.0
+"""A pts this much before its predecessor starts a new part; decoders' slips are far smaller."""
+
+HOLE_S = 1.0
+"""A gap between frames that may be damage: Matroska drops frames up to its next cluster without
+an error. It may also be meant, so it is only counted."""
+
+HEADER_LENGTH_DEMUXERS = ("mov", "matroska", "avi", "mxf", "flv", "asf", "nut", "gxf")
+"""Containers that write down how long they are. For the others libav guesses from the bit rate
+or looks for the last timestamp, which says nothing about what is missing."""
+
+ABSOLUTE_LENGTH_DEMUXERS = ("matroska", "asf", "nut")
+"""Those whose "duration" is the time at which the last frame ends, as FFmpeg writes it."""
+
+_TICK_SLACK = Fraction(1, 1000)
+# Seconds arrive as floats: a frame this little (in ticks) before the range's edge is meant.
+
+MICROSECONDS = 1_000_000
+"""libav's AV_TIME_BASE: container times are in these units."""
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Turns the decoder's times into increasing ones, and counts what had to be changed.
+
+    Parameters
+    ----------
+    time_base:
+        Seconds per tick.
+    usual_duration:
+        Ticks a frame lasts when nobody says: one over the average rate.
+    """
+
+    time_base: Fraction
+    usual_duration: int = 1
+    missing: int = 0
+    """Frames that came without a pts."""
+    repaired: int = 0
+    """Frames whose pts was not after the one before."""
+    jumps: int = 0
+    """Times at which the clock was set back."""
+    holes: int = 0
+    """Gaps of more than `HOLE_S` between the end of a frame and the next."""
+    hole_ticks: int = 0
+    """Their length in all."""
+    last_pts: int | None = None
+    last_duration: int = 0
+    _shift: int = 0
+
+    @classmethod
+    def for_video(cls, video: VideoInfo) -> Self:
+        """A timeline in the time base of ``video``."""
+        rate = video.average_rate
+        return cls(video.time_base, max(1, round(1 / (rate * video.time_base))) if rate else 1)
+
+    def place(self, pts: int | None, dts: int | None, duration: int) -> int:
+        """The pts of the next frame in ticks; see Note [Times that cannot be right].
+
+        Parameters
+        ----------
+        pts, dts:
+            As the decoder gives them. Without a pts the dts stands in, and without that
+            the end of the frame before.
+        duration:
+            Of this frame, 0 if unknown.
+        """
+        if pts is None:
+            self.missing += 1
+            pts = dts
+        placed = self._after_last() if pts is None else pts + self._shift
+        last = self.last_pts
+        if last is not None and placed <= last:
+            if (last - placed) * self.time_base > JUMP_BACK_S:
+                self.jumps += 1
+                self._shift += self._after_last() - placed
+                placed = self._after_last()
+            else:
+                self.repaired += 1
+                placed = last + 1
+        if last is not None and (placed - self._after_last()) * self.time_base > HOLE_S:
+            self.holes += 1
+            self.hole_ticks += placed - self._after_last()
+        self.last_pts, self.last_duration = placed, duration
+        return placed
+
+    @property
+    def end(self) -> int | None:
+        """Where the last frame ends, in ticks; None before the first."""
+        return None if self.last_pts is None else self._after_last()
+
+    def _after_last(self) -> int:
+        if self.last_pts is None:
+            return 0
+        return self.last_pts + max(1, self.last_duration or self.usual_duration)
+
+
+def tick_range(
+    info: MediaInfo, start_s: float, duration_s: float | None
+) -> tuple[int | None, int | None]:
+    """First pts of a part and first pts behind it, in ticks; None is no limit.
+
+    Raises
+    ------
+    SettingsError
+        For a negative start or a duration that is not positive.
+    """
+    if start_s < 0 or not math.isfinite(start_s):
+        raise SettingsError(f"start {start_s} s is not allowed: 0 or more")
+    if duration_s is not None and not duration_s > 0:
+        raise SettingsError(f"duration {duration_s} s is not allowed: more than 0")
+    # Container times are whole microseconds; this undoes the rounding of the float.
+    origin = Fraction(round(info.origin_s * MICROSECONDS), MICROSECONDS)
+
+    def ticks(seconds: float) -> int:
+        return math.ceil((Fraction(seconds) + origin) / info.video.time_base - _TICK_SLACK)
+
+    begin = ticks(start_s) if start_s > 0 else None
+    return begin, None if duration_s is None else ticks(start_s + duration_s)
+
+
+def expected_end_s(info: MediaInfo) -> float | None:
+    """When the last frame should end, by the header; None where no header is to be trusted."""
+    if not info.container.startswith(HEADER_LENGTH_DEMUXERS):
+        return None
+    video = info.video
+    start_s = float((video.start_pts or 0) * video.time_base)
+    if info.container.startswith(ABSOLUTE_LENGTH_DEMUXERS) and start_s >= 0:
+        # A length, where some program wrote that instead, is shorter: nothing is accused.
+        return video.duration_from_header_s or info.duration_from_header_s
+    if video.duration_from_header_s is not None:
+        return start_s + video.duration_from_header_s
+    if info.duration_from_header_s is not None:
+        return info.origin_s + info.duration_from_header_s
+    return None
