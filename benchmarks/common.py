@@ -1,0 +1,136 @@
+"""What the benchmarks share: a film to measure on, a child process to measure, a table."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+GRAIN_CODES = 3.0
+"""Standard deviation of the grain on a generated film, in 8-bit codes."""
+
+
+@dataclass
+class Measured:
+    """One child process: what it printed, and what the system says it cost."""
+
+    result: dict[str, Any]
+    wall_s: float
+    cpu_s: float
+    peak_rss_mb: float
+
+
+def measure(script: Path, *arguments: str) -> Measured:
+    """Run ``script ARGUMENTS`` in a fresh interpreter; its last line of output is JSON."""
+    begin = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, str(script), *arguments], stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        output = child.stdout.read()
+        _pid, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    wall_s = time.perf_counter() - begin
+    if child.returncode:
+        sys.exit(f"{script.name} {' '.join(arguments)} failed: {output[-2000:]}")
+    return Measured(
+        result=json.loads(output.strip().splitlines()[-1]),
+        wall_s=wall_s,
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        peak_rss_mb=usage.ru_maxrss / 1024,
+    )
+
+
+def machine() -> str:
+    """One line: processor, cores, versions."""
+    import torch
+
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                name = line.split(":", 1)[1].strip()
+                break
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    bf16 = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    return (
+        f"{name}, {cores} cores, bf16 {'native' if bf16 else 'not native'}, "
+        f"Python {platform.python_version()}, torch {torch.__version__}, PyAV {av.__version__}"
+    )
+
+
+def make_source(
+    path: Path, width: int, height: int, frames: int, film: Path | None = None, rate: int = 24
+) -> Path:
+    """A black-and-white H.264 film to measure on.
+
+    Its pictures are those of ``film``, scaled to fill and played forth and back; without one, a
+    slow pan over a photo with grain.
+    """
+    pictures = _film_pictures(film, width, height) if film else _pan_pictures(width, height)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.options = {"crf": "18", "preset": "veryfast"}
+        neutral = np.full((height // 2, width), 128, np.uint8)
+        for index in range(frames):
+            position = index % (2 * len(pictures) - 2) if len(pictures) > 1 else 0
+            luma = pictures[min(position, 2 * len(pictures) - 2 - position)]
+            # (H, W) luma over (H/2, W): both chroma planes, the layout PyAV takes for yuv420p
+            frame = av.VideoFrame.from_ndarray(np.vstack([luma, neutral]), "yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def _film_pictures(film: Path, width: int, height: int, most: int = 240) -> list[np.ndarray]:
+    pictures = []
+    with av.open(str(film)) as container:
+        for frame in container.decode(video=0):
+            luma = frame.to_ndarray(format="gray")
+            scale = max(width / luma.shape[1], height / luma.shape[0])
+            size = (
+                max(width, round(luma.shape[1] * scale)),
+                max(height, round(luma.shape[0] * scale)),
+            )
+            luma = cv2.resize(luma, size, interpolation=cv2.INTER_CUBIC)
+            top, left = (size[1] - height) // 2, (size[0] - width) // 2
+            pictures.append(np.ascontiguousarray(luma[top : top + height, left : left + width]))
+            if len(pictures) == most:
+                break
+    return pictures
+
+
+def _pan_pictures(width: int, height: int, count: int = 48) -> list[np.ndarray]:
+    from skimage import data
+
+    photo = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY)
+    big = cv2.resize(photo, (width + 4 * count, width + 4 * count), interpolation=cv2.INTER_CUBIC)
+    rng = np.random.default_rng(0)
+    pictures = []
+    for index in range(count):
+        part = big[index : index + height, 4 * index : 4 * index + width].astype(np.float32)
+        part += rng.normal(0, GRAIN_CODES, part.shape)
+        pictures.append(np.clip(part, 16, 235).astype(np.uint8))
+    return pictures
+
+
+def print_table(header: list[str], rows: list[list[str]]) -> None:
+    """Print a Markdown table, as ``docs/benchmarks.md`` keeps it."""
+    print("| " + " | ".join(header) + " |")
+    print("|" + "|".join("---" for _ in header) + "|")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")

@@ -1,0 +1,116 @@
+"""``vidcolor image``, end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.cli.conftest import Program, error_line
+
+
+def make_photo(path: Path, *, width: int = 48, height: int = 40) -> Path:
+    ramp = np.linspace(0, 255, width * height).reshape(height, width)
+    Image.fromarray(np.round(ramp).astype(np.uint8)).save(path)
+    return path
+
+
+def size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        picture.load()
+        return picture.size
+
+
+@pytest.fixture
+def color(vidcolor: Program, checkpoint: Path) -> Program:
+    return lambda *arguments: vidcolor("image", "--checkpoint", checkpoint, *arguments)
+
+
+def test_a_photo_is_coloured_beside_itself(color: Program, tmp_path: Path) -> None:
+    photo = make_photo(tmp_path / "a.png")
+    before = photo.read_bytes()
+    result = color(photo)
+    output = tmp_path / "a.color.png"
+    assert (result.exit_code, result.stdout.strip(), result.stderr) == (0, str(output), "")
+    assert size(output) == (48, 40)
+    assert photo.read_bytes() == before
+
+
+def test_the_suffix_picks_the_format(color: Program, tmp_path: Path) -> None:
+    photo = make_photo(tmp_path / "a.png")
+    assert color(photo, "-o", tmp_path / "b.jpg").exit_code == 0
+    with Image.open(tmp_path / "b.jpg") as picture:
+        assert picture.format == "JPEG"
+
+
+def test_a_folder_goes_on_after_a_failure(color: Program, tmp_path: Path) -> None:
+    for name in ("a.png", "c.tif"):
+        make_photo(tmp_path / name)
+    (tmp_path / "b.jpg").write_text("no picture\n")
+    (tmp_path / "a.color.png").touch()  # ours: not an input, and not to be replaced
+    output = tmp_path / "out"
+    output.mkdir()
+    result = color(tmp_path, "-o", output)
+    assert result.exit_code == 6
+    assert "b.jpg" in error_line(result)
+    assert sorted(p.name for p in output.iterdir()) == ["a.color.png", "c.color.tif"]
+    assert "2 coloured, 1 failed" in result.stdout
+
+
+def test_an_existing_output_needs_overwrite(color: Program, tmp_path: Path) -> None:
+    photo = make_photo(tmp_path / "a.png")
+    output = tmp_path / "a.color.png"
+    output.write_text("precious")
+    assert color(photo).exit_code == 20
+    assert output.read_text() == "precious"
+    assert color(photo, "--overwrite").exit_code == 0
+    assert size(output) == (48, 40)
+
+
+def test_strength_zero_is_grey(color: Program, tmp_path: Path) -> None:
+    photo = make_photo(tmp_path / "a.png")
+    assert color(photo, "--strength", "0").exit_code == 0
+    with Image.open(tmp_path / "a.color.png") as picture:
+        red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")), 2, 0)
+    with Image.open(photo) as picture:
+        grey = np.asarray(picture)
+    assert np.array_equal(red, grey)
+    assert np.array_equal(green, grey)
+    assert np.array_equal(blue, grey)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--strength", "9"], 40, "strength = 9"),
+        (["--device", "cuda:99"], 41, "cuda:99"),
+        (["--checkpoint", "none"], 30, "'none'"),
+        (["-o", "none/"], 22, "make it first"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_what_is_wrong_is_one_line(
+    color: Program, tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    result = color(make_photo(tmp_path / "a.png"), *arguments)
+    assert result.exit_code == code
+    assert said in error_line(result)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_wrong_inputs(color: Program, tmp_path: Path) -> None:
+    for path, code in ((tmp_path / "none.png", 3), (tmp_path, 4)):
+        result = color(path)
+        assert result.exit_code == code
+        assert error_line(result)
+
+
+def test_photos_of_one_name_cannot_share_a_folder(color: Program, tmp_path: Path) -> None:
+    for name in "xy":
+        (tmp_path / name).mkdir()
+        make_photo(tmp_path / name / "a.png")
+    result = color(tmp_path / "x", tmp_path / "y", "-o", tmp_path, "--overwrite")
+    assert result.exit_code == 40
+    assert "2 of the photos" in error_line(result)

@@ -1,0 +1,62 @@
+"""``vidcolor probe``."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+from tests.cli.conftest import Program, error_line
+from tests.synthetic import make_film
+from vidcolor.cli.probe import color_line
+from vidcolor.frames import ColorTags
+
+
+def test_everything_is_said(vidcolor: Program, tmp_path: Path) -> None:
+    film = make_film(
+        tmp_path / "a.mkv",
+        audio=1,
+        subtitles="srt",
+        chapters=True,
+        sar=Fraction(2, 3),
+        color=ColorTags(matrix=6, primaries=6, transfer=6, full_range=False),
+        metadata={"title": "Winter"},
+    )
+    result = vidcolor("probe", film)
+    assert (result.exit_code, result.stderr) == (0, "")
+    for said in (
+        "64×48 stored, 43×48 shown, sample aspect ratio 2:3",
+        "yuv420p: 8 bit, 4:2:0, limited range",
+        "matrix BT.601, primaries BT.601 525, transfer BT.601",
+        "#1 audio aac",
+        "#2 subtitle",
+        "= Winter",
+    ):
+        assert said in result.stdout
+
+
+def test_json_has_the_same_and_more(vidcolor: Program, tmp_path: Path) -> None:
+    film = make_film(tmp_path / "a.mp4", rate=25, audio=2)
+    info = json.loads(vidcolor("probe", film, "--json").stdout)["info"]
+    assert info["video"]["average_rate"] == "25"
+    assert [stream["kind"] for stream in info["streams"]] == ["video", "audio", "audio"]
+    assert info["size_bytes"] == film.stat().st_size
+
+
+def test_a_hostile_title_does_not_reach_the_terminal(vidcolor: Program, tmp_path: Path) -> None:
+    film = make_film(tmp_path / "a.mkv", metadata={"title": "[red]\x1b[2Jgone"})
+    result = vidcolor("probe", film)
+    assert "\x1b" not in result.stdout
+    assert "[red]" in result.stdout
+
+
+def test_what_cannot_be_probed(vidcolor: Program, tmp_path: Path) -> None:
+    for path, code in ((tmp_path / "none.mp4", 3), (tmp_path, 4), ("https://a.org/b.mp4", 8)):
+        result = vidcolor("probe", path)
+        assert result.exit_code == code
+        assert error_line(result)
+
+
+def test_a_guessed_tag_is_marked() -> None:
+    tags = ColorTags(matrix=1, primaries=99, transfer=1, full_range=False, guessed=("matrix",))
+    assert color_line(tags) == "matrix BT.709 (guessed), primaries code 99, transfer BT.709"

@@ -1,0 +1,61 @@
+"""Ctrl-C and SIGTERM during a run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from vidcolor.cli.signals import stop_on_signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_to_stop(
+    capfd: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    before = signal.getsignal(number)
+    with stop_on_signals(lambda: pytest.fail("not yet")) as stop:
+        assert not stop.event.is_set()
+        os.kill(os.getpid(), number)
+        assert stop.event.is_set()
+        assert stop.signal_number == number
+    assert "once more to stop at once" in capfd.readouterr().err
+    assert signal.getsignal(number) is before
+
+
+def test_the_second_signal_cleans_up_and_exits_whatever_is_running(tmp_path: Path) -> None:
+    unfinished = tmp_path / "film.part"
+    unfinished.touch()
+    code = (
+        "import os, signal, sys, threading\n"
+        "from pathlib import Path\n"
+        "from vidcolor.cli.signals import stop_on_signals\n"
+        "stuck = threading.Event()\n"
+        "threading.Thread(target=stuck.wait).start()  # would hold up a normal exit for ever\n"
+        "with stop_on_signals(Path(sys.argv[1]).unlink):\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    command = [sys.executable, "-c", code, str(unfinished)]
+    done = subprocess.run(command, capture_output=True, timeout=30, check=False)
+    assert done.returncode == 143
+    assert not unfinished.exists()
+
+
+def test_outside_the_main_thread_signals_are_left_alone() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen = []
+
+    def body() -> None:
+        with stop_on_signals(lambda: None) as stop:
+            seen.append((stop.event.is_set(), signal.getsignal(signal.SIGINT) is before))
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    assert seen == [(False, True)]

@@ -1,0 +1,153 @@
+"""Devices, geometry and batches around the network."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vidcolor.colorizer import MAX_ASPECT, Colorizer, pick_device
+from vidcolor.config import NetworkSettings
+from vidcolor.errors import DeviceError, DeviceMemoryError
+from vidcolor.models.base import Prediction
+
+
+@pytest.fixture(scope="module")
+def colorizer(untrained_checkpoint: Path) -> Colorizer:
+    return Colorizer(
+        NetworkSettings(checkpoint=str(untrained_checkpoint), device="cpu", short_side=64)
+    )
+
+
+def lightness(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return (100 * np.random.default_rng(seed).random((height, width))).astype(np.float32)
+
+
+class TestDevice:
+    def test_auto_finds_one(self):
+        assert pick_device("auto").type in {"cpu", "cuda", "mps"}
+
+    @pytest.mark.parametrize("wanted", ["cuda", "cuda:0", "cuda:7"])
+    def test_cuda_without_cuda_says_what_to_use(self, wanted, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        with pytest.raises(DeviceError, match=r"0 CUDA devices found; use --device auto or cpu"):
+            pick_device(wanted)
+
+    @pytest.mark.parametrize("wanted", ["gpu", "CPU!", "meta", ""])
+    def test_other_names_list_what_is_allowed(self, wanted):
+        with pytest.raises(DeviceError, match="use auto, cpu, cuda, cuda:N or mps"):
+            pick_device(wanted)
+
+
+class TestGrid:
+    def test_short_side_and_aspect(self, colorizer):
+        grid = colorizer.grid(1920, 1080)
+        assert (grid.width, grid.height) == (112, 64)
+
+    def test_square_pixels_are_what_the_network_sees(self, colorizer):
+        # PAL 4:3: 720×576 with SAR 16:15 is shown as 768×576.
+        grid = colorizer.grid(720, 576, Fraction(16, 15))
+        assert grid.width / grid.height == pytest.approx(768 / 576, rel=0.03)
+
+    def test_a_slit_is_shrunk_not_grown_without_bound(self, colorizer):
+        grid = colorizer.grid(10_000, 2)
+        assert grid.width <= MAX_ASPECT * 64
+        assert grid.height == colorizer.stride
+
+    @pytest.mark.parametrize(
+        ("rotation", "turns"), [(0, 0), (90, 1), (-90, 3), (180, 2), (-180, 2)]
+    )
+    def test_rotation_becomes_quarter_turns(self, colorizer, rotation, turns):
+        assert colorizer.grid(64, 48, rotation=rotation).quarter_turns == turns
+
+
+class TestPredict:
+    @pytest.mark.parametrize("shape", [(64, 64), (64, 112), (36, 100), (4, 256)])
+    def test_shape_follows_the_stride(self, colorizer, shape):
+        (ab,) = colorizer.predict([lightness(*shape)])
+        assert ab.shape == (2, shape[0] // 4, shape[1] // 4)
+        assert ab.dtype == np.float32
+        assert np.isfinite(ab).all()
+
+    def test_the_batch_cannot_change_the_result(self, colorizer):
+        pictures = [lightness(64, 96, seed) for seed in range(5)]
+        together = colorizer.predict(pictures)
+        for picture, ab in zip(pictures, together, strict=True):
+            np.testing.assert_array_equal(colorizer.predict([picture])[0], ab)
+
+    def test_a_turned_picture_is_seen_upright_and_turned_back(self, colorizer):
+        upright = lightness(64, 96)
+        stored = np.rot90(upright, -1)  # one counter-clockwise turn brings it upright
+        (expected,) = colorizer.predict([upright])
+        (ab,) = colorizer.predict([stored], quarter_turns=1)
+        np.testing.assert_array_equal(ab, np.rot90(expected, -1, axes=(1, 2)))
+
+    def test_a_plane_of_any_size(self, colorizer):
+        luma = np.random.default_rng(0).integers(0, 256, (45, 71), dtype=np.uint8)
+        ab = colorizer.predict_plane(luma)
+        assert ab.shape[0] == 2
+        assert ab.shape[2] / ab.shape[1] == pytest.approx(71 / 45, rel=0.1)
+
+    def test_ten_bits_see_the_same_as_eight(self, colorizer):
+        luma = np.random.default_rng(0).integers(16, 236, (64, 64), dtype=np.uint8)
+        grid = colorizer.grid(64, 64)
+        eight = colorizer.shrink(luma, grid, 8, False)
+        ten = colorizer.shrink(luma.astype(np.uint16) << 2, grid, 10, False)
+        np.testing.assert_allclose(eight.lightness, ten.lightness, atol=1e-3)
+        np.testing.assert_array_equal(eight.luma_u8(8), ten.luma_u8(10))
+
+
+class _Hungry(torch.nn.Module):
+    """Runs out of memory for more than ``room`` pictures."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+        self.batches: list[int] = []
+
+    def forward(self, L):
+        self.batches.append(len(L))
+        if len(L) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        n, _, h, w = L.shape
+        # A colour of its own for each picture, so that none can stand in for another.
+        ab = L.mean(dim=(1, 2, 3)).reshape(n, 1, 1, 1).expand(n, 2, h // 4, w // 4)
+        return Prediction(ab)
+
+
+class TestOutOfMemory:
+    @pytest.fixture
+    def hungry(self, untrained_checkpoint, monkeypatch):
+        def make(room: int) -> Colorizer:
+            settings = NetworkSettings(checkpoint=str(untrained_checkpoint), device="cpu")
+            colorizer = Colorizer(settings)
+            monkeypatch.setattr(colorizer, "network", _Hungry(room))
+            monkeypatch.setattr(colorizer, "_micro_batch", 8)
+            return colorizer
+
+        return make
+
+    def test_the_batch_is_halved_and_every_picture_still_coloured(self, hungry):
+        colorizer = hungry(room=3)
+        pictures = [np.full((32, 32), 10.0 * i, np.float32) for i in range(7)]
+        results = colorizer.predict(pictures)
+        assert colorizer.halvings == 2
+        assert colorizer.network.batches == [8, 4, 2, 2, 2, 2]
+        for index, ab in enumerate(results):
+            np.testing.assert_allclose(ab, 10.0 * index, rtol=1e-6)
+
+    def test_no_room_for_one_is_an_error_not_a_grey_frame(self, hungry):
+        with pytest.raises(DeviceMemoryError, match="no memory for one picture of 32×32"):
+            hungry(room=0).predict([np.zeros((32, 32), np.float32)])
+
+    def test_other_failures_are_not_taken_for_it(self, hungry, monkeypatch):
+        def broken(_):
+            raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+        colorizer = hungry(room=8)
+        monkeypatch.setattr(colorizer, "network", broken)
+        with pytest.raises(RuntimeError, match="mat1"):
+            colorizer.predict([np.zeros((32, 32), np.float32)])

@@ -1,0 +1,354 @@
+"""Whole films through every stage: what goes in must come out, plus colour."""
+
+from __future__ import annotations
+
+import threading
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.synthetic import (
+    audio_packets,
+    decode_luma,
+    ffmpeg_frame_count,
+    ffmpeg_luma,
+    make_film,
+    plane_values,
+)
+from vidcolor.colorizer import Colorizer
+from vidcolor.config import RUN_PRESETS, NetworkSettings, RunSettings, load_preset, override
+from vidcolor.engine import chroma_spread, color_film, expected_frames
+from vidcolor.errors import Interrupted, SettingsError, StreamDropError, TruncatedInputError
+from vidcolor.frames import ColorTags
+from vidcolor.report import RunReport
+
+SHORT_SIDE = 32
+"""Working size of the network in these tests, for speed."""
+
+
+@pytest.fixture(scope="module")
+def colorizer(untrained_checkpoint: Path) -> Colorizer:
+    return Colorizer(
+        NetworkSettings(checkpoint=str(untrained_checkpoint), device="cpu", short_side=SHORT_SIDE)
+    )
+
+
+def settings_of(preset: str = "film", **changes: Any) -> RunSettings:
+    dotted = {name.replace("__", "."): value for name, value in changes.items()}
+    return override(load_preset(preset), dotted)
+
+
+def chroma(path: Path) -> list[np.ndarray]:
+    """Cb and Cr of every frame, stacked."""
+    with av.open(str(path)) as container:
+        return [
+            np.stack([plane_values(frame, 1), plane_values(frame, 2)])
+            for frame in container.decode(video=0)
+        ]
+
+
+def assert_same_luma_and_times(source: Path, output: Path, tick: Fraction = Fraction(1, 1000)):
+    before, after = decode_luma(source), decode_luma(output)
+    assert len(before) == len(after) == ffmpeg_frame_count(output)
+    for (time_in, luma_in), (time_out, luma_out) in zip(before, after, strict=True):
+        assert abs(time_in - time_out) <= tick
+        np.testing.assert_array_equal(luma_in, luma_out)
+
+
+class TestArchive:
+    """Lossless output, so every luma value can be compared after decoding."""
+
+    @pytest.mark.parametrize(
+        "film",
+        [
+            {},
+            {"gray": True},
+            {"pix_fmt": "yuv420p10le"},
+            {"pix_fmt": "yuv422p"},
+            {"pix_fmt": "yuv444p10le"},
+            {"color": ColorTags(1, 1, 1, full_range=True)},
+            {"color": ColorTags(9, 9, 14, full_range=False), "pix_fmt": "yuv420p10le"},
+            {"vfr": True},
+            {"start_pts": 37},
+            {"width": 63, "height": 47, "codec": "ffv1"},
+            {"rotation": 90},
+            {"sar": Fraction(16, 15)},
+            {"frames": 1},
+        ],
+        ids=lambda film: "-".join(f"{k}" for k in film) or "plain",
+    )
+    def test_every_luma_value_and_time_is_kept(self, film, tmp_path, colorizer):
+        source = make_film(tmp_path / "film.mkv", **{"frames": 8, **film})
+        output = tmp_path / "out.mkv"
+        report = color_film(source, output, settings_of("archive"), colorizer=colorizer)
+        assert_same_luma_and_times(source, output)
+        assert report.frames_in == report.frames_out == report.luma_identical
+        assert report.verification.frames_decoded == report.frames_out
+        assert report.verification.luma_identical == report.frames_out
+
+    def test_a_second_reader_agrees(self, tmp_path, colorizer):
+        source = make_film(tmp_path / "film.mp4", frames=6)
+        output = tmp_path / "out.mkv"
+        color_film(source, output, settings_of("archive"), colorizer=colorizer)
+        lumas = ffmpeg_luma(output, "yuv420p", 64, 48)
+        for (_, ours), theirs in zip(decode_luma(source), lumas, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+    def test_sound_is_copied_to_the_byte(self, tmp_path, colorizer):
+        source = make_film(tmp_path / "film.mkv", frames=24, audio=2, subtitles="srt")
+        output = tmp_path / "out.mkv"
+        color_film(source, output, settings_of("archive"), colorizer=colorizer)
+        for track in (0, 1):
+            assert audio_packets(source, track) == audio_packets(output, track)
+
+
+@given(
+    frames=st.integers(1, 20),
+    width=st.integers(16, 70),
+    height=st.integers(16, 70),
+    steps=st.lists(st.integers(1, 200), min_size=20, max_size=20),
+    batch_size=st.integers(1, 9),
+)
+def test_frames_times_and_luma_survive_any_film(
+    frames, width, height, steps, batch_size, tmp_path_factory, colorizer
+):
+    folder = tmp_path_factory.mktemp("any")
+    pts = list(np.cumsum(steps[:frames]))
+    source = make_film(
+        folder / "film.mkv",
+        frames=frames,
+        width=width,
+        height=height,
+        codec="ffv1",
+        pts=[int(p) for p in pts],
+        time_base=Fraction(1, 1000),
+    )
+    settings = settings_of("archive", network__batch_size=batch_size, temporal__radius=1)
+    color_film(source, folder / "out.mkv", settings, colorizer=colorizer)
+    assert_same_luma_and_times(source, folder / "out.mkv", tick=Fraction(0))
+
+
+@pytest.mark.parametrize("preset", RUN_PRESETS)
+def test_every_preset_colours(preset, tmp_path, colorizer):
+    source = make_film(tmp_path / "film.mp4", frames=10, audio=1)
+    report = color_film(source, None, settings_of(preset), colorizer=colorizer)
+    output = Path(report.output)
+    assert output.parent == tmp_path
+    assert output.stem == "film.color"
+    assert report.frames_out == 10
+    # The untrained network's colours are strong; a grey output would be a failure passed off.
+    bits = report.bit_depth
+    assert max(chroma_spread(plane, bits) for plane in chroma(output)[0]) > 2
+    assert report.luma_identical == (0 if preset == "preview" else 10)
+    assert len(audio_packets(output)) == len(audio_packets(source))
+
+
+def test_preview_is_half_the_size(tmp_path, colorizer):
+    source = make_film(tmp_path / "film.mp4", width=128, height=96)
+    report = color_film(source, None, settings_of("preview"), colorizer=colorizer)
+    assert (report.width, report.height) == (64, 48)
+    assert any("scaled to 64×48" in notice for notice in report.notices)
+
+
+def test_strength_zero_is_exactly_neutral(tmp_path, colorizer):
+    source = make_film(tmp_path / "film.mkv")
+    settings = settings_of("archive", look__strength=0.0)
+    color_film(source, tmp_path / "out.mkv", settings, colorizer=colorizer)
+    assert all((planes == 128).all() for planes in chroma(tmp_path / "out.mkv"))
+
+
+def test_the_batch_size_cannot_change_a_byte(tmp_path, colorizer):
+    source = make_film(tmp_path / "film.mkv", frames=21, cuts=(9,))
+    films = []
+    for size in (1, 4, 16):
+        output = tmp_path / f"{size}.mkv"
+        settings = settings_of("archive", network__batch_size=size)
+        batched = Colorizer(
+            settings.network.model_copy(
+                update={
+                    "checkpoint": str(colorizer.info.path),
+                    "device": "cpu",
+                    "short_side": SHORT_SIDE,
+                }
+            )
+        )
+        color_film(source, output, settings, colorizer=batched)
+        films.append(chroma(output))
+    for other in films[1:]:
+        for expected, planes in zip(films[0], other, strict=True):
+            np.testing.assert_array_equal(expected, planes)
+
+
+def test_no_colour_crosses_a_cut(tmp_path, colorizer):
+    """The second shot alone and after another one: the same chroma from its first frame on."""
+    film = {"frames": 24, "cuts": (12,), "codec": "ffv1"}
+    source = make_film(tmp_path / "film.mkv", **film)
+    settings = settings_of("archive")
+    report = color_film(source, tmp_path / "whole.mkv", settings, colorizer=colorizer)
+    assert report.shots == 2
+    alone = override(settings, {"start_s": 12 / 24})
+    color_film(source, tmp_path / "alone.mkv", alone, colorizer=colorizer)
+    whole, second = chroma(tmp_path / "whole.mkv"), chroma(tmp_path / "alone.mkv")
+    assert len(second) == 12
+    for expected, planes in zip(second, whole[12:], strict=True):
+        np.testing.assert_array_equal(expected, planes)
+
+
+def test_start_and_duration_choose_frames_by_time(tmp_path, colorizer):
+    source = make_film(tmp_path / "film.mkv", frames=30, codec="ffv1")
+    settings = settings_of("archive", start_s=0.5, duration_s=0.25)
+    report = color_film(source, tmp_path / "out.mkv", settings, colorizer=colorizer)
+    assert report.frames_out == 6
+    kept = decode_luma(source)[12:18]
+    for (_, expected), (_, luma) in zip(kept, decode_luma(tmp_path / "out.mkv"), strict=True):
+        np.testing.assert_array_equal(expected, luma)
+
+
+def test_a_film_in_colour_is_noticed_and_its_luma_kept(tmp_path, colorizer):
+    source = make_film(tmp_path / "film.mkv", colorful=True)
+    report = color_film(source, tmp_path / "out.mkv", settings_of("archive"), colorizer=colorizer)
+    assert any("source is in colour" in notice for notice in report.notices)
+    assert_same_luma_and_times(source, tmp_path / "out.mkv")
+    grey = make_film(tmp_path / "grey.mkv")
+    report = color_film(grey, tmp_path / "out2.mkv", settings_of("archive"), colorizer=colorizer)
+    assert not any("source is in colour" in notice for notice in report.notices)
+
+
+class TestEndings:
+    """Whatever ends a run early leaves the source untouched and nothing half-written."""
+
+    def left_over(self, folder: Path) -> list[str]:
+        return sorted(path.name for path in folder.iterdir())
+
+    def test_cancelled(self, tmp_path, colorizer):
+        source = make_film(tmp_path / "film.mp4", frames=60)
+        before = source.read_bytes()
+        cancel = threading.Event()
+
+        with pytest.raises(Interrupted):
+            color_film(
+                source,
+                settings=settings_of(),
+                colorizer=colorizer,
+                cancel=cancel,
+                on_progress=lambda _: cancel.set(),
+            )
+        assert self.left_over(tmp_path) == ["film.mp4"]
+        assert source.read_bytes() == before
+        assert threading.active_count() == 1
+
+    def test_a_failing_network(self, tmp_path, colorizer, monkeypatch):
+        source = make_film(tmp_path / "film.mp4", frames=20)
+
+        def broken(*_: Any) -> None:
+            raise ArithmeticError("not a number")
+
+        monkeypatch.setattr(colorizer, "predict", broken)
+        with pytest.raises(ArithmeticError):
+            color_film(source, settings=settings_of(), colorizer=colorizer)
+        assert self.left_over(tmp_path) == ["film.mp4"]
+        assert threading.active_count() == 1
+
+    def test_a_source_cut_short(self, tmp_path, colorizer):
+        whole = make_film(tmp_path / "whole.mkv", frames=120).read_bytes()
+        source = tmp_path / "film.mkv"
+        source.write_bytes(whole[: len(whole) // 2])
+        (tmp_path / "whole.mkv").unlink()
+        with pytest.raises(TruncatedInputError, match="--keep-partial"):
+            color_film(source, settings=settings_of(), colorizer=colorizer)
+        assert self.left_over(tmp_path) == ["film.mkv"]
+        report = color_film(source, settings=settings_of(keep_partial=True), colorizer=colorizer)
+        assert 0 < report.frames_out < 120
+
+    def test_an_existing_output_is_left_alone_until_the_new_one_is_whole(
+        self, tmp_path, colorizer, monkeypatch
+    ):
+        source = make_film(tmp_path / "film.mp4")
+        output = tmp_path / "out.mp4"
+        output.write_bytes(b"precious")
+        monkeypatch.setattr("vidcolor.engine.verify_any", _fail_verification)
+        with pytest.raises(ArithmeticError):
+            color_film(source, output, settings_of(overwrite=True), colorizer=colorizer)
+        assert output.read_bytes() == b"precious"
+        assert self.left_over(tmp_path) == ["film.mp4", "out.mp4"]
+
+
+def _fail_verification(*_: Any) -> None:
+    raise ArithmeticError("verification")
+
+
+def test_progress_ends_at_the_last_frame(tmp_path, colorizer):
+    source = make_film(tmp_path / "film.mp4", frames=30)
+    events = []
+    report = color_film(
+        source, settings=settings_of(), colorizer=colorizer, on_progress=events.append
+    )
+    assert events[-1].stage == "verify"
+    assert events[-1].frames_done == events[-1].frames_total == 30
+    assert [e.frames_done for e in events] == sorted(e.frames_done for e in events)
+    assert isinstance(report, RunReport)
+    assert {"decode", "network", "temporal", "chroma", "encode", "verify"} <= set(report.stage_ms)
+
+
+def test_expected_frames_of_a_part(tmp_path):
+    from vidcolor.media.probe import probe
+
+    info = probe(make_film(tmp_path / "film.mp4", frames=48))
+    assert expected_frames(info, settings_of()) == 48
+    assert expected_frames(info, settings_of(start_s=0.5, duration_s=1.0)) == 24
+
+
+class TestPictureSequences:
+    """Numbered pictures in and out, an archive's native form."""
+
+    @pytest.fixture
+    def scans(self, tmp_path) -> tuple[Path, list[np.ndarray]]:
+        rng = np.random.default_rng(0)
+        pictures = []
+        for number in range(3, 9):
+            picture = cv2.GaussianBlur(rng.integers(0, 65536, (40, 60), dtype=np.uint16), (0, 0), 3)
+            cv2.imwrite(str(tmp_path / f"scan_{number:04d}.tif"), picture)
+            pictures.append(picture)
+        return tmp_path / "scan_%04d.tif", pictures
+
+    def test_to_pictures_with_the_same_numbers_and_luma(self, scans, tmp_path, colorizer):
+        pattern, pictures = scans
+        output = tmp_path / "color_%04d.tif"
+        report = color_film(pattern, output, settings_of(), rate="24", colorizer=colorizer)
+        assert report.frames_out == report.luma_identical == len(pictures)
+        for number, picture in enumerate(pictures, start=3):
+            bgr = cv2.imread(str(tmp_path / f"color_{number:04d}.tif"), cv2.IMREAD_UNCHANGED)
+            weighted = bgr.astype(np.float64) @ [0.0722, 0.7152, 0.2126]
+            np.testing.assert_array_equal(np.rint(weighted), picture)
+            assert np.abs(bgr[..., 0].astype(int) - bgr[..., 2]).mean() > 500
+
+    def test_to_a_lossless_film(self, scans, tmp_path, colorizer):
+        pattern, pictures = scans
+        output = tmp_path / "film.mkv"
+        color_film(pattern, output, settings_of("archive"), rate="24", colorizer=colorizer)
+        decoded = decode_luma(output)
+        assert len(decoded) == len(pictures)
+        for picture, (_, luma) in zip(pictures, decoded, strict=True):
+            np.testing.assert_array_equal(picture, luma)
+
+    def test_sound_is_not_lost_in_silence(self, tmp_path, colorizer):
+        source = make_film(tmp_path / "film.mkv", audio=1)
+        output = tmp_path / "color_%04d.png"
+        with pytest.raises(StreamDropError, match=r"audio #1.*--allow-drop"):
+            color_film(source, output, settings_of("archive"), colorizer=colorizer)
+        settings = settings_of("archive", allow_drop=True)
+        report = color_film(source, output, settings, colorizer=colorizer)
+        assert [s["action"] for s in report.streams] == ["color", "drop"]
+        assert any("expanded to the full range" in notice for notice in report.notices)
+        assert sum(1 for _ in tmp_path.glob("color_*.png")) == report.frames_out
+
+    def test_scaling_presets_are_refused(self, scans, tmp_path, colorizer):
+        with pytest.raises(SettingsError, match="scales the picture"):
+            color_film(scans[0], tmp_path / "o_%d.png", settings_of("preview"), colorizer=colorizer)

@@ -1,0 +1,259 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+NTSC_RATES = {
+    "23.976": "24000/1001",
+    "23.98": "24000/1001",
+    "29.97": "30000/1001",
+    "59.94": "60000/1001",
+}
+"""Rates that people write rounded; the exact ones are SMPTE's n·1000/1001."""
+
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
+
+
+def seconds(text: str) -> float:
+    """``90``, ``1:30`` or ``0:01:30.000`` as seconds.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is none of these.
+    """
+    match = _CLOCK.fullmatch(text)
+    if match:
+        hours, minutes, rest = match.groups()
+        if int(minutes) < 60 and float(rest) < 60:
+            return int(hours or 0) * 3600 + int(minutes) * 60 + float(rest)
+    elif re.fullmatch(r"\d+(\.\d*)?|\.\d+", text):
+        return float(text)
+    raise typer.BadParameter(f"{text!r} is not a time: write seconds (90.5) or HH:MM:SS.mmm")
+
+
+def frame_rate(text: str) -> str:
+    """``24``, ``24000/1001`` or ``23.976`` as a fraction that is exact.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is not a positive number.
+    """
+    exact = NTSC_RATES.get(text, text)
+    try:
+        rate = Fraction(exact)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise typer.BadParameter(f"{text!r} is not a frame rate: write 24, 23.976 or 24000/1001")
+    return str(rate)
+
+
+def key_value(text: str) -> str:
+    """``text`` itself, if it reads ``KEY=VALUE``.
+
+    Raises
+    ------
+    typer.BadParameter
+        If there is no ``=``, or nothing before it.
+    """
+    if not text.partition("=")[0].strip() or "=" not in text:
+        raise typer.BadParameter(f"{text!r} is not KEY=VALUE, such as tune=film")
+    return text
+
+
+HIGHEST_CRF = 63
+"""The end of AV1's and VP9's scale, the longest; x264 would take 99 for its own end, 51."""
+
+ENCODING = "Encoding"
+"""Heading in ``--help``."""
+COLOR = "Colour"
+"""Heading in ``--help``."""
+ACCEPTED = "What is accepted"
+"""Heading in ``--help``."""
+SHOWN = "What is shown"
+"""Heading in ``--help``."""
+
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|PATH",
+        help="A shipped checkpoint (see 'vidcolor checkpoints list') or a .safetensors file.",
+        show_default="the preset's",
+        rich_help_panel=COLOR,
+    ),
+]
+
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|cpu|cuda[:N]",
+        help="Where the network runs.",
+        show_default="auto",
+        rich_help_panel=COLOR,
+    ),
+]
+
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Frames handed to the network at once; changes the speed, never the result.",
+        show_default="what fits",
+        rich_help_panel=COLOR,
+    ),
+]
+
+Strength = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        help="Gain on the colours, 0…3: 0 is grey.",
+        show_default="the preset's",
+        rich_help_panel=COLOR,
+    ),
+]
+
+Smooth = Annotated[
+    int | None,
+    typer.Option(
+        metavar="0|1|3|7|15",
+        help="Frames to either side over which colours are steadied; 0 is off.",
+        show_default="the preset's",
+        rich_help_panel=COLOR,
+    ),
+]
+
+Codec = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="libav encoder for every bit depth, in place of the preset's.",
+        show_default="the preset's",
+        rich_help_panel=ENCODING,
+    ),
+]
+
+Crf = Annotated[
+    float | None,
+    typer.Option(
+        metavar="N",
+        help="Quality of x264, x265 and their like; lower is better.",
+        min=0,
+        max=HIGHEST_CRF,
+        show_default="the preset's",
+        rich_help_panel=ENCODING,
+    ),
+]
+
+EncoderOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=VALUE",
+        parser=key_value,
+        help="Any option of the encoder; may be given several times.",
+        show_default=False,
+        rich_help_panel=ENCODING,
+    ),
+]
+
+Start = Annotated[
+    float | None,
+    typer.Option(
+        metavar="TIME",
+        parser=seconds,
+        help="Begin here: seconds or HH:MM:SS.mmm.",
+        show_default=False,
+    ),
+]
+
+Duration = Annotated[
+    float | None,
+    typer.Option(metavar="TIME", parser=seconds, help="Colour only this much.", show_default=False),
+]
+
+Rate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FPS",
+        parser=frame_rate,
+        help="Frames per second of an image sequence: 24, 23.976, 24000/1001.",
+        show_default=False,
+    ),
+]
+
+KeepPartial = Annotated[
+    bool,
+    typer.Option(
+        "--keep-partial",
+        metavar="",
+        help="Accept a film that ends early or is damaged.",
+        rich_help_panel=ACCEPTED,
+    ),
+]
+
+AllowDrop = Annotated[
+    bool,
+    typer.Option(
+        "--allow-drop",
+        metavar="",
+        help="Go on when the output cannot hold a stream.",
+        rich_help_panel=ACCEPTED,
+    ),
+]
+
+AllowHdr = Annotated[
+    bool,
+    typer.Option(
+        "--allow-hdr",
+        metavar="",
+        help="Accept PQ and HLG; their colours will not be accurate.",
+        rich_help_panel=ACCEPTED,
+    ),
+]
+
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", metavar="", help="Replace an existing output.")
+]
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", metavar="", help="Say what would be done; write nothing.")
+]
+
+Verbose = Annotated[
+    int,
+    typer.Option(
+        "-v",
+        "--verbose",
+        count=True,
+        metavar="",
+        help="Say more; -vv shows tracebacks.",
+        show_default=False,
+        rich_help_panel=SHOWN,
+    ),
+]
+
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "-q", "--quiet", metavar="", help="Say nothing but errors.", rich_help_panel=SHOWN
+    ),
+]
+
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Append a full log to FILE.",
+        dir_okay=False,
+        show_default=False,
+        rich_help_panel=SHOWN,
+    ),
+]

@@ -1,0 +1,64 @@
+"""The ``vidcolor`` program: its commands, and what it does with an error."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from vidcolor import __version__
+from vidcolor.cli import checkpoints, image, probe, run, train
+from vidcolor.cli.session import report_failure
+
+app = typer.Typer(
+    name="vidcolor",
+    help="Give an old black-and-white film its colours back: same luma, same times, same sound.",
+    epilog="Exit codes are listed in docs/exit-codes.md.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"vidcolor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            metavar="",
+            help="Print the version and exit.",
+            callback=_print_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command(name="run")(run.run)
+app.command(name="image")(image.image)
+app.command(name="probe")(probe.probe)
+app.command(name="train")(train.train)
+app.add_typer(checkpoints.app, name="checkpoints")
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or log that knows only ASCII gets a question mark, not a crash.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except Exception as error:
+        sys.exit(report_failure(error))
+    sys.exit(0)

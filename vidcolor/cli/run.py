@@ -1,0 +1,106 @@
+"""``vidcolor run``: colour films."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vidcolor.cli import options
+from vidcolor.cli.progress import Mode
+from vidcolor.cli.session import session
+
+if TYPE_CHECKING:
+    from vidcolor.cli.films import Job
+
+
+def run(
+    films: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILM|DIR",
+            help="Films, folders of films, or an image sequence such as 'scan_%06d.tif'.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT|DIR",
+            help="A file for one film, a folder for several.",
+            show_default="NAME.color.EXT beside the film",
+        ),
+    ] = None,
+    preset: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="film, preview, archive or prores, or a .toml file of your own.",
+        ),
+    ] = "film",
+    overwrite: options.Overwrite = False,
+    start: options.Start = None,
+    duration: options.Duration = None,
+    rate: options.Rate = None,
+    dry_run: options.DryRun = False,
+    checkpoint: options.Checkpoint = None,
+    device: options.Device = None,
+    batch_size: options.BatchSize = None,
+    strength: options.Strength = None,
+    smooth: options.Smooth = None,
+    codec: options.Codec = None,
+    crf: options.Crf = None,
+    encoder_option: options.EncoderOption = None,
+    keep_partial: options.KeepPartial = False,
+    allow_drop: options.AllowDrop = False,
+    allow_hdr: options.AllowHdr = False,
+    progress: Annotated[
+        Mode,
+        typer.Option(help="json: one object to a line, on stdout.", rich_help_panel=options.SHOWN),
+    ] = "auto",
+    verbose: options.Verbose = 0,
+    quiet: options.Quiet = False,
+    log_file: options.LogFile = None,
+) -> None:
+    """Colour films; luma, times, sound, subtitles and chapters stay what they are."""
+    with session(-1 if quiet else verbose, log_file):
+        from vidcolor.cli.settings import build_settings
+
+        given = {
+            "overwrite": overwrite,
+            "start_s": start,
+            "duration_s": duration,
+            "network.checkpoint": checkpoint,
+            "network.device": device,
+            "network.batch_size": batch_size,
+            "look.strength": strength,
+            "temporal.radius": smooth,
+            "keep_partial": keep_partial,
+            "allow_drop": allow_drop,
+            "allow_hdr": allow_hdr,
+        }
+        settings = build_settings(
+            preset, given, codec=codec, crf=crf, encoder_options=encoder_option or ()
+        )
+        jobs = _jobs(films, output, rate)
+        if dry_run:
+            from vidcolor.cli.dry_run import print_plans
+
+            code = print_plans(jobs, settings, rate, as_json=progress == "json", quiet=quiet)
+        else:
+            from vidcolor.cli.batch import Batch
+
+            code = Batch(jobs, settings, rate, progress, quiet).run()
+        if code:
+            raise typer.Exit(code)
+
+
+def _jobs(films: Sequence[str], output: str | None, rate: str | None) -> list[Job]:
+    from vidcolor.cli.films import check_rate, find_films, plan_jobs
+
+    sources = find_films(films)
+    check_rate(sources, rate)
+    return plan_jobs(sources, output)

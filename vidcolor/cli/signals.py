@@ -1,0 +1,57 @@
+"""Ctrl-C and SIGTERM while a film is being coloured."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from types import FrameType
+
+STOPPING = b"\nvidcolor: stopping; once more to stop at once\n"
+"""Said at the first signal, because the encoder may need a moment to close."""
+
+
+@dataclass(slots=True)
+class StopRequest:
+    """Whether, and by which signal, the user asked to stop."""
+
+    event: threading.Event = field(default_factory=threading.Event)
+    """Handed to the engine as ``cancel``."""
+    signal_number: int = signal.SIGINT
+
+
+@contextmanager
+def stop_on_signals(clean_up: Callable[[], None]) -> Iterator[StopRequest]:
+    """The first SIGINT or SIGTERM asks to stop, the second stops at once.
+
+    Parameters
+    ----------
+    clean_up:
+        Called before the immediate exit; it must delete what is unfinished.
+    """
+    request = StopRequest()
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if request.event.is_set():
+            with suppress(OSError):
+                clean_up()
+            # Not sys.exit: a thread inside the encoder could hold the interpreter for minutes.
+            os._exit(128 + number)
+        request.signal_number = number
+        request.event.set()
+        with suppress(OSError):
+            # print() is not safe here: the signal may have arrived inside another print().
+            os.write(2, STOPPING)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,178 @@
+"""``vidcolor train``: train a network from a recipe."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidcolor.cli import options
+from vidcolor.cli.console import clock, one_line, print_json, report_grid, stderr
+from vidcolor.cli.progress import Mode
+from vidcolor.cli.session import session
+from vidcolor.cli.signals import StopRequest, stop_on_signals
+from vidcolor.errors import Interrupted, MissingExtraError
+
+if TYPE_CHECKING:
+    from vidcolor.training.callbacks import TrainingProgress
+    from vidcolor.training.recipe import Recipe
+    from vidcolor.training.run import TrainingResult
+
+_NEEDED = ("lightning",)
+"""What the extra ``train`` brings."""
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE|PATH", help="train-filmnet, or a .toml of your own.")
+    ],
+    data: Annotated[
+        list[Path],
+        typer.Option(metavar="DIR", help="Folder of photographs or tar shards; may be repeated."),
+    ],
+    val: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="More photographs, only validated on."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="The run's folder.",
+            show_default="runs/NAME",
+        ),
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            metavar="imagenet:PATH|CHECKPOINT",
+            help="Encoder weights under torchvision's names, or a whole network.",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", metavar="", help="Go on with the run in the folder.")
+    ] = False,
+    export_only: Annotated[
+        bool,
+        typer.Option(
+            "--export-only", metavar="", help="Only write the weights of the run as it stands."
+        ),
+    ] = False,
+    max_steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Length of the whole run.")
+    ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a field, such as optimizer.rate=3e-4."
+        ),
+    ] = None,
+    device: options.Device = None,
+    progress: Annotated[
+        Mode,
+        typer.Option(help="json: one object to a line, on stdout.", rich_help_panel=options.SHOWN),
+    ] = "auto",
+    verbose: options.Verbose = 0,
+    quiet: options.Quiet = False,
+    log_file: options.LogFile = None,
+) -> None:
+    """Train a network; a stopped run goes on with --resume as if it had never stopped."""
+    with session(-1 if quiet else verbose, log_file):
+        _require_extra()
+        loaded = _load_recipe(recipe, change or [], max_steps)
+        folder = output or Path("runs") / loaded.name
+        if export_only:
+            _export(loaded, data, val or [], folder)
+            return
+        arguments: dict[str, Any] = {
+            "val": val or [],
+            "init": init,
+            "resume": resume,
+            "device": device or "auto",
+            "on_progress": _reporter("none" if quiet and progress == "auto" else progress),
+        }
+        # What a second Ctrl-C leaves behind is the checkpoint before: there is nothing to delete.
+        with stop_on_signals(lambda: None) as stop:
+            result = _train(loaded, data, folder, stop, arguments)
+        if progress == "json":
+            print_json({"result": result})
+        elif not quiet:
+            report_grid(_summary(result, folder))
+
+
+def _require_extra() -> None:
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"training needs {', '.join(missing)}: run pip install 'vidcolor[train]'"
+        )
+
+
+def _load_recipe(name: str, assignments: list[str], max_steps: int | None) -> Recipe:
+    from vidcolor.training.recipe import load_recipe, parse_changes
+
+    changes = parse_changes(assignments)
+    if max_steps is not None:
+        changes["max_steps"] = max_steps
+    return load_recipe(name, changes)
+
+
+def _train(
+    recipe: Recipe, data: list[Path], folder: Path, stop: StopRequest, arguments: dict[str, Any]
+) -> TrainingResult:
+    from vidcolor.training.memory import keep_freed_memory
+    from vidcolor.training.run import run_training
+
+    keep_freed_memory()
+    result = run_training(recipe, data, folder, cancel=stop.event, **arguments)
+    if result.checkpoint is None and stop.event.is_set():
+        stopped = Interrupted(stop.signal_number)
+        stopped.args = (f"stopped after step {result.steps}; go on with --resume -o {folder}",)
+        raise stopped
+    return result
+
+
+def _export(recipe: Recipe, data: list[Path], val: list[Path], folder: Path) -> None:
+    from vidcolor.training.export import export_stored
+    from vidcolor.training.photos import load_library
+
+    library = load_library(data, recipe.data, val_folders=val)
+    report_grid([("weights", str(export_stored(recipe, library, folder)))])
+
+
+def _summary(result: TrainingResult, folder: Path) -> list[tuple[str, str]]:
+    rows = [("steps", str(result.steps)), ("run", str(folder))]
+    rows += [(name, _scores(scores)) for name, scores in result.scores.items()]
+    if result.checkpoint is not None:
+        rows.append(("weights", str(result.checkpoint)))
+    return rows
+
+
+def _scores(scores: dict[str, float]) -> str:
+    return (
+        f"{scores['psnr_rgb']:.2f} dB (grey {scores['psnr_grey']:.2f}), "
+        f"{scores['colorfulness_ratio']:.0%} of the true colourfulness"
+    )
+
+
+def _reporter(mode: Mode) -> Callable[[TrainingProgress], None]:
+    if mode == "json":
+        return lambda progress: print_json({"training": progress})
+    if mode == "none":
+        return lambda _: None
+    return _print_progress
+
+
+def _print_progress(progress: TrainingProgress) -> None:
+    line = (
+        f"step {progress.step}/{progress.max_steps}  loss {progress.loss:.4f}  "
+        f"{progress.pictures_per_s:.0f} pictures/s  {clock(progress.eta_s)} left"
+    )
+    parts = [line, *(f"  {name}: {_scores(s)}" for name, s in progress.scores.items())]
+    for part in parts:
+        stderr().print(one_line(part), markup=False)

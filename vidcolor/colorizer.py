@@ -1,0 +1,270 @@
+"""From a luma plane to ab: the network, its device, its batches."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from vidcolor.color import lightness_table
+from vidcolor.config import NetworkSettings
+from vidcolor.errors import DeviceError, DeviceMemoryError
+from vidcolor.frames import Plane
+from vidcolor.models.base import InputRules
+from vidcolor.models.checkpoint import load_checkpoint
+from vidcolor.models.checkpoint_file import CheckpointInfo
+from vidcolor.models.inference import prepare_for_inference
+
+log = logging.getLogger(__name__)
+
+AbPlanes = npt.NDArray[np.float32]
+"""(2, h, w) CIE a* and b*."""
+
+MAX_ASPECT = 4
+"""Pictures longer than this (a slit scan) are shrunk to it, so that memory stays bounded."""
+
+MICRO_BATCH = {"cpu": 1, "cuda": 8, "mps": 4}
+"""Pictures in one call of the network, by device type. See Note [Fixed micro-batch]."""
+
+# Note [Fixed micro-batch]
+# A convolution library picks its algorithm, and so its rounding, by the shape of the batch.
+# The network therefore always runs on one shape: what is missing from a batch is filled up by
+# repeating its last picture. Whatever --batch-size says, a picture's colours come out the same.
+# On a CPU one picture fills the cores, and a micro-batch of one wastes nothing at the end.
+
+_CUDA_BYTES_PER_PIXEL = 6000
+"""Generous bound on the activation memory of the largest network, per input pixel."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkGrid:
+    """How the stored picture becomes the small picture that the network sees."""
+
+    width: int
+    """Small picture as stored (before rotation), in pixels; a multiple of the stride."""
+    height: int
+    quarter_turns: int = 0
+    """Counter-clockwise quarter turns that bring the stored picture upright."""
+
+
+@dataclass(slots=True)
+class SmallPicture:
+    """One picture at the network's size, still in the orientation in which it is stored."""
+
+    codes: Plane
+    """(h, w) luma code values, area-averaged."""
+    lightness: npt.NDArray[np.float32]
+    """(h, w) L*, 0…100."""
+
+    def luma_u8(self, bit_depth: int) -> npt.NDArray[np.uint8]:
+        """(h, w) luma in 8 bits, for shot detection and optical flow."""
+        if bit_depth == 8:
+            return self.codes.astype(np.uint8, copy=False)
+        return (self.codes >> (bit_depth - 8)).astype(np.uint8)
+
+
+def pick_device(wanted: str) -> torch.device:
+    """The device that ``wanted`` names; ``auto`` prefers CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    DeviceError
+        If it is not available, or not a device name.
+    """
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type == "cpu":
+        return device
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) < count:
+            return device
+        raise DeviceError(
+            f"device {wanted!r} is not available: {count} CUDA devices found; "
+            "use --device auto or cpu"
+        )
+    if device.type == "mps" and torch.backends.mps.is_available():
+        return device
+    raise DeviceError(f"device {wanted!r} is not available: use auto, cpu, cuda, cuda:N or mps")
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 is faster than float32 there (native instructions, not emulation)."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        # Private in torch, so its absence only means float32.
+        native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+        return bool(native())
+    return False
+
+
+class Colorizer:
+    """A loaded checkpoint on a device, ready to predict ab for luma planes.
+
+    Use it from one thread at a time.
+
+    Parameters
+    ----------
+    settings:
+        Checkpoint, device, batch size and working size.
+
+    Raises
+    ------
+    CheckpointError, DeviceError
+        If either is not to be had.
+    """
+
+    info: CheckpointInfo
+    """What was loaded."""
+    device: torch.device
+    precision: str
+    """``bfloat16`` or ``float32``: what the network computes in; colour maths is float32."""
+
+    def __init__(self, settings: NetworkSettings | None = None) -> None:
+        settings = settings or NetworkSettings()
+        self.device = pick_device(settings.device)
+        loaded = load_checkpoint(settings.checkpoint, self.device)
+        self.info = loaded.info
+        bf16 = has_fast_bf16(self.device)
+        self.precision = "bfloat16" if bf16 else "float32"
+        network = prepare_for_inference(loaded.network, torch.bfloat16 if bf16 else torch.float32)
+        self.network = network.to(memory_format=torch.channels_last)
+        self.stride = loaded.network.stride
+        self.rules: InputRules = loaded.info.rules
+        self.short_side = settings.short_side or self.rules.short_side
+        self._wanted_batch = settings.batch_size
+        self._micro_batch = MICRO_BATCH[self.device.type]
+        self.halvings = 0
+        """How often the batch was halved because the device ran out of memory."""
+
+    def grid(
+        self,
+        width: int,
+        height: int,
+        sample_aspect_ratio: Fraction = Fraction(1),
+        rotation: int = 0,
+    ) -> NetworkGrid:
+        """The small size for pictures of ``width`` × ``height`` stored pixels.
+
+        The network sees square pixels with the short side at ``short_side``, the right way
+        up; sides are rounded to the stride, aspect is otherwise kept.
+        """
+        shown_width = width * float(sample_aspect_ratio)
+        short, long = sorted((shown_width, float(height)))
+        scale = min(self.short_side / short, MAX_ASPECT * self.short_side / long)
+        step = self.stride
+        return NetworkGrid(
+            width=max(step, round(shown_width * scale / step) * step),
+            height=max(step, round(height * scale / step) * step),
+            quarter_turns=round(rotation / 90) % 4,
+        )
+
+    def batch_size(self, grid: NetworkGrid) -> int:
+        """Pictures to hand to `predict` at once."""
+        if self._wanted_batch:
+            return self._wanted_batch
+        if self.device.type != "cuda":
+            return 4
+        free, _total = torch.cuda.mem_get_info(self.device)
+        fits = free // 2 // (grid.width * grid.height * _CUDA_BYTES_PER_PIXEL)
+        return int(min(64, max(1, fits)))
+
+    def shrink(
+        self, luma: Plane, grid: NetworkGrid, bit_depth: int, full_range: bool
+    ) -> SmallPicture:
+        """Area-average a luma plane to the network's size and look up L*."""
+        height, width = luma.shape
+        enlarges = width < grid.width or height < grid.height
+        codes = cv2.resize(
+            luma,
+            (grid.width, grid.height),
+            interpolation=cv2.INTER_LINEAR if enlarges else cv2.INTER_AREA,
+        )
+        return SmallPicture(codes, lightness_table(bit_depth, full_range)[codes])
+
+    def predict(
+        self, pictures: Sequence[npt.NDArray[np.float32]], quarter_turns: int = 0
+    ) -> list[AbPlanes]:
+        """ab for L* pictures of one size.
+
+        Parameters
+        ----------
+        pictures:
+            Each (h, w) float32 L* 0…100, as stored; sides are multiples of the stride.
+        quarter_turns:
+            Counter-clockwise turns that bring them upright; the result is turned back.
+
+        Returns
+        -------
+        One (2, h / stride, w / stride) float32 array each.
+
+        Raises
+        ------
+        DeviceMemoryError
+            If even one picture at a time does not fit the device.
+        """
+        upright = [np.rot90(p, quarter_turns) for p in pictures]
+        results: list[AbPlanes] = []
+        while len(results) < len(upright):
+            part = upright[len(results) : len(results) + self._micro_batch]
+            try:
+                results += self._run(part)
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                self._halve(upright[0].shape)
+        return [np.ascontiguousarray(np.rot90(ab, -quarter_turns, axes=(1, 2))) for ab in results]
+
+    def predict_plane(self, luma: Plane, bit_depth: int = 8, full_range: bool = True) -> AbPlanes:
+        """ab (2, h, w) for one upright luma plane with square pixels, covering all of it."""
+        height, width = luma.shape
+        small = self.shrink(luma, self.grid(width, height), bit_depth, full_range)
+        return self.predict([small.lightness])[0]
+
+    def _run(self, pictures: Sequence[npt.NDArray[np.float32]]) -> list[AbPlanes]:
+        height, width = pictures[0].shape
+        step = self.rules.multiple_of
+        bottom, right = -height % step, -width % step
+        padded = [
+            cv2.copyMakeBorder(np.ascontiguousarray(p), 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
+            for p in pictures
+        ]
+        padded += [padded[-1]] * (self._micro_batch - len(padded))
+        # (N, h, w) -> (N, 1, h, w)
+        L = torch.from_numpy(np.stack(padded)).unsqueeze(1).to(self.device)
+        L = L.contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            ab = self.network(L).ab
+        ab = ab[: len(pictures), :, : height // self.stride, : width // self.stride]
+        return list(ab.float().cpu().numpy())
+
+    def _halve(self, shape: tuple[int, ...]) -> None:
+        if self._micro_batch == 1:
+            height, width = shape
+            raise DeviceMemoryError(
+                f"{self.device} has no memory for one picture of {width}×{height}; "
+                "close other programs, use --device cpu, or a preset with a smaller short_side"
+            )
+        self._micro_batch //= 2
+        self.halvings += 1
+        log.warning("out of memory on %s: batch halved to %d", self.device, self._micro_batch)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """torch reports CUDA exhaustion by type, the CPU's only by its message."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

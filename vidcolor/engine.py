@@ -1,0 +1,401 @@
+"""Colours a film: reader → network → smoothing and chroma → writer, all at once.
+
+The luma planes go straight from the decoder to the encoder. Beside them runs a small picture,
+about 256 pixels on its short side, from which the network predicts ab; ab is steadied along
+motion and then turned into the two chroma planes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import zlib
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vidcolor.color import ChromaRenderer
+from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid, SmallPicture
+from vidcolor.config import RunSettings
+from vidcolor.errors import Interrupted
+from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo, Plane
+from vidcolor.look import Look
+from vidcolor.media.output import Writer, open_writer, plan_any, verify_any
+from vidcolor.media.plan import OutputPlan, default_output
+from vidcolor.media.reader import FilmReader, ReadReport
+from vidcolor.media.sequence import SequenceReader, open_source
+from vidcolor.media.verify import VerifyReport
+from vidcolor.media.writer import WriteReport
+from vidcolor.report import ProgressEvent, RunReport
+from vidcolor.stages import StageClock, run_stages
+from vidcolor.temporal.smooth import TemporalSmoother
+
+COLOR_WATCH_STEP = 12
+"""Every so many frames the source's chroma is looked at."""
+
+COLOR_WATCH_SPREAD = 6.0
+"""Mean distance of chroma from neutral, in 8-bit codes, above which a film counts as coloured.
+Tape noise and a sepia tint stay below it on a black-and-white film."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """A frame on its way, with what has been found out about it so far."""
+
+    frame: Frame
+    small: SmallPicture
+    ab: AbPlanes | None = None
+    shot: int = 0
+    colored: ColoredFrame | None = None
+
+    @property
+    def nbytes(self) -> int:
+        # The decoder's chroma planes stay alive with its luma: at most twice more (4:4:4).
+        planes = self.frame.luma.nbytes * (3 if self.frame.chroma is not None else 1)
+        if self.colored is not None:
+            planes += self.colored.cb.nbytes + self.colored.cr.nbytes
+        return planes + self.small.lightness.nbytes
+
+
+@dataclass
+class _Progress:
+    """Counters that the stages write and the calling thread reads."""
+
+    frames_read: int = 0
+    frames_written: int = 0
+    time_s: float = 0.0
+    shot: int = 0
+    notices: list[str] = field(default_factory=list)
+
+
+def color_film(
+    source: str | Path,
+    output: str | Path | None = None,
+    settings: RunSettings | None = None,
+    *,
+    on_progress: Callable[[ProgressEvent], None] | None = None,
+    cancel: threading.Event | None = None,
+    rate: str | None = None,
+    colorizer: Colorizer | None = None,
+) -> RunReport:
+    """Colour one film.
+
+    Parameters
+    ----------
+    source:
+        A film, or the pattern of an image sequence (``scan_%06d.tif``).
+    output:
+        Where to write; None is ``NAME.color.EXT`` beside the source.
+    settings:
+        See `vidcolor.config.load_preset`; None is the preset ``film``.
+    on_progress:
+        Called in this thread about ten times a second.
+    cancel:
+        Set it from a signal handler or another thread to stop; `Interrupted` is then raised.
+    rate:
+        Frames per second of an image sequence, such as ``24`` or ``24000/1001``.
+    colorizer:
+        One that is already loaded, for several films in a row.
+
+    Returns
+    -------
+    RunReport
+        After the output has been verified and renamed to its final name.
+
+    Raises
+    ------
+    VidcolorError
+        One of its subclasses; nothing is then left under the output's name, the source is
+        untouched.
+    """
+    settings = settings or RunSettings()
+    cancel = cancel or threading.Event()
+    begin = time.perf_counter()
+    with open_source(
+        source,
+        rate=rate,
+        start_s=settings.start_s,
+        duration_s=settings.duration_s,
+        keep_partial=settings.keep_partial,
+    ) as reader:
+        target_path = (
+            Path(output) if output else default_output(Path(source), settings, reader.info)
+        )
+        plan = plan_any(reader.info, settings, target_path)
+        colorizer = colorizer or Colorizer(settings.network)
+        run = _FilmRun(reader, plan, settings, colorizer, on_progress, cancel)
+        with open_writer(reader.info, target_path, plan, settings) as writer:
+            verification = run.execute(writer)
+            if cancel.is_set():
+                raise Interrupted
+            writer.commit()
+    return run.report(target_path, verification, time.perf_counter() - begin)
+
+
+class _FilmRun:
+    """One film's way through the stages."""
+
+    def __init__(
+        self,
+        reader: FilmReader | SequenceReader,
+        plan: OutputPlan,
+        settings: RunSettings,
+        colorizer: Colorizer,
+        on_progress: Callable[[ProgressEvent], None] | None,
+        cancel: threading.Event,
+    ) -> None:
+        self.reader = reader
+        self.info: MediaInfo = reader.info
+        self.plan = plan
+        self.target: EncodeTarget = plan.target
+        self.settings = settings
+        self.colorizer = colorizer
+        self.on_progress = on_progress
+        self.cancel = cancel
+        self.clock = StageClock()
+        self.progress = _Progress()
+        video = self.info.video
+        self.grid: NetworkGrid = colorizer.grid(
+            video.width, video.height, video.sample_aspect_ratio, video.rotation
+        )
+        self.look = Look.from_settings(settings.look)
+        self.renderer = ChromaRenderer(self.target)
+        self.pts = array("q")
+        self.luma_crcs = array("L") if settings.encode.lossless else None
+        self.begin = time.perf_counter()
+        self.written = WriteReport()
+
+    def execute(self, writer: Writer) -> VerifyReport:
+        """Colour every frame, finish the file and verify it."""
+        self.begin = time.perf_counter()
+        run_stages(
+            self._read(),
+            {
+                "network": self._predict,
+                "chroma": self._render,
+                "writer": lambda works: self._write(works, writer),
+            },
+            size_of=lambda work: work.nbytes,
+            cancel=self.cancel,
+            tick=lambda: self._tick("color"),
+        )
+        if self.cancel.is_set():
+            raise Interrupted
+        self.written = self.clock.call("encode", writer.finish)
+        self._tick("verify")
+        return self.clock.call(
+            "verify",
+            verify_any,
+            self.plan,
+            self.written,
+            writer,
+            self.info,
+            self.pts,
+            self.luma_crcs,
+        )
+
+    def _read(self) -> Iterator[_Work]:
+        video = self.info.video
+        full_range = self.target.color.full_range
+        for frame in self.clock.timed("decode", self.reader):
+            small = self.clock.call(
+                "shrink",
+                self.colorizer.shrink,
+                frame.luma,
+                self.grid,
+                video.layout.bit_depth,
+                full_range,
+            )
+            if frame.index % COLOR_WATCH_STEP == 0:
+                self._watch_color(frame)
+            self.progress.frames_read += 1
+            yield _Work(frame, small)
+
+    def _watch_color(self, frame: Frame) -> None:
+        if frame.chroma is None or self.progress.notices:
+            return
+        bits = self.info.video.layout.bit_depth
+        spread = max(chroma_spread(plane, bits) for plane in frame.chroma)
+        if spread > COLOR_WATCH_SPREAD:
+            self.progress.notices.append(
+                f"the source is in colour (first seen at {frame.time_s:.2f} s): "
+                "its own colours are replaced, only its luma is used"
+            )
+
+    def _predict(self, works: Iterator[_Work]) -> Iterable[_Work]:
+        size = self.colorizer.batch_size(self.grid)
+        batch: list[_Work] = []
+        for work in works:
+            batch.append(work)
+            if len(batch) == size:
+                yield from self._predict_batch(batch)
+                batch = []
+        if batch:
+            yield from self._predict_batch(batch)
+
+    def _predict_batch(self, batch: list[_Work]) -> list[_Work]:
+        predicted = self.clock.call(
+            "network",
+            self.colorizer.predict,
+            [work.small.lightness for work in batch],
+            self.grid.quarter_turns,
+        )
+        for work, ab in zip(batch, predicted, strict=True):
+            work.ab = ab
+        return batch
+
+    def _render(self, works: Iterator[_Work]) -> Iterable[_Work]:
+        smoother = TemporalSmoother(self.settings.temporal.radius)
+        bits = self.info.video.layout.bit_depth
+        waiting: dict[int, _Work] = {}
+        for index, work in enumerate(works):
+            waiting[index] = work
+            steadied = self.clock.call(
+                "temporal", smoother.push, index, work.small.luma_u8(bits), work.ab
+            )
+            for item in steadied:
+                yield self._colored(waiting.pop(item.index), item.ab, item.shot_index)
+        for item in self.clock.call("temporal", smoother.flush):
+            yield self._colored(waiting.pop(item.index), item.ab, item.shot_index)
+
+    def _colored(self, work: _Work, ab: npt.NDArray[np.float32], shot: int) -> _Work:
+        luma = self.clock.call("luma", self._target_luma, work.frame.luma)
+        cb, cr = self.clock.call("chroma", self.renderer.render, luma, self.look.apply(ab))
+        work.colored = ColoredFrame(work.frame, luma, cb, cr)
+        work.shot = shot
+        return work
+
+    def _target_luma(self, luma: Plane) -> Plane:
+        """The luma that the encoder gets: the decoder's own, unless the plan says otherwise."""
+        target = self.target
+        if luma.shape != (target.height, target.width):
+            luma = cv2.resize(luma, (target.width, target.height), interpolation=cv2.INTER_AREA)
+        if target.layout.bit_depth > 8 and luma.dtype == np.uint8:
+            luma = luma.astype(np.uint16)
+        return (
+            np.left_shift(luma, luma.dtype.type(target.luma_shift)) if target.luma_shift else luma
+        )
+
+    def _write(self, works: Iterator[_Work], writer: Writer) -> Iterable[None]:
+        for work in works:
+            assert work.colored is not None
+            self.clock.call("encode", writer.write, work.colored)
+            self.pts.append(work.frame.pts)
+            if self.luma_crcs is not None:
+                self.luma_crcs.append(self.clock.call("checksum", luma_crc, work.colored.luma))
+            self.progress.frames_written += 1
+            self.progress.time_s = work.frame.time_s
+            self.progress.shot = work.shot
+            yield None
+
+    def _tick(self, stage: str) -> None:
+        if self.on_progress is None:
+            return
+        done = self.progress.frames_written
+        elapsed = time.perf_counter() - self.begin
+        fps = done / elapsed if elapsed > 0 else 0.0
+        total = expected_frames(self.info, self.settings)
+        left = max(0, total - done) / fps if total and fps else None
+        self.on_progress(
+            ProgressEvent(
+                stage=stage,
+                frames_done=done,
+                frames_total=total,
+                time_s=self.progress.time_s,
+                duration_s=self.info.duration_from_header_s,
+                fps=fps,
+                eta_s=left,
+                shot=self.progress.shot + 1,
+            )
+        )
+
+    @property
+    def _keeps_luma(self) -> bool:
+        """A scaled picture has other luma, however exactly that entered the encoder."""
+        video = self.info.video
+        return (video.width, video.height) == (self.target.width, self.target.height)
+
+    def report(self, output: Path, verification: VerifyReport, wall_s: float) -> RunReport:
+        """Everything that was counted."""
+        frames = max(1, self.progress.frames_written)
+        read = self.reader.report
+        return RunReport(
+            source=self.info.path,
+            output=str(output),
+            preset=self.settings.preset,
+            checkpoint=self.colorizer.info.name,
+            checkpoint_licence=self.colorizer.info.licence,
+            device=str(self.colorizer.device),
+            precision=self.colorizer.precision,
+            frames_in=read.frames,
+            frames_out=verification.frames,
+            luma_identical=self.written.luma_identical_frames if self._keeps_luma else 0,
+            undecodable_packets=read.undecodable_packets,
+            shots=self.progress.shot + 1 if self.progress.frames_written else 0,
+            codec=self.plan.codec,
+            width=self.target.width,
+            height=self.target.height,
+            bit_depth=self.target.layout.bit_depth,
+            streams=[
+                {"index": s.index, "kind": s.kind, "action": s.action, "reason": s.reason}
+                for s in self.plan.streams
+            ],
+            notices=[
+                *self.info.notices,
+                *self.plan.notices,
+                *self.progress.notices,
+                *read_notices(read),
+            ],
+            stage_ms={name: 1000 * s / frames for name, s in self.clock.seconds.items()},
+            wall_s=wall_s,
+            fps=self.progress.frames_written / wall_s,
+            verification=verification,
+        )
+
+
+def read_notices(read: ReadReport) -> list[str]:
+    """What the reader had to put right or leave out, one line each."""
+    notes = {
+        "packets could not be decoded and are missing": read.undecodable_packets,
+        "frames are marked as damaged by the decoder": read.corrupt_frames,
+        "frames came without a time, which was derived": read.missing_pts,
+        "frames had a time not after the one before and were moved": read.repaired_pts,
+        "times the source's clock was set back": read.clock_jumps,
+        "gaps of more than a second between frames": read.holes,
+    }
+    counted = [f"{count} {what}" for what, count in notes.items() if count]
+    if read.missing_s or read.missing_bytes:
+        counted.append(
+            f"the source ends early: {read.missing_s:.2f} s, {read.missing_bytes} bytes are missing"
+        )
+    return counted
+
+
+def chroma_spread(plane: Plane, bit_depth: int) -> float:
+    """Mean distance of a chroma plane from neutral, in 8-bit codes."""
+    sample = plane[::8, ::8].astype(np.float32)
+    neutral = float(1 << (bit_depth - 1))
+    return float(np.abs(sample - neutral).mean()) / (1 << (bit_depth - 8))
+
+
+def luma_crc(luma: Plane) -> int:
+    """CRC-32 of a luma plane's code values, rows packed."""
+    return zlib.crc32(np.ascontiguousarray(luma).data)
+
+
+def expected_frames(info: MediaInfo, settings: RunSettings) -> int | None:
+    """How many frames the header lets us expect; None when it does not say."""
+    video = info.video
+    total = video.num_frames_from_header
+    seconds = video.duration_from_header_s or info.duration_from_header_s
+    if total is None and seconds and video.average_rate:
+        total = round(seconds * video.average_rate)
+    if total is None or not seconds or not (settings.start_s or settings.duration_s):
+        return total
+    shown = min(settings.duration_s or seconds, max(0.0, seconds - settings.start_s))
+    return max(1, round(total * shown / seconds))
