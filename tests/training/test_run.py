@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import csv
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from tests.training.photographs import (
+    encoded,
+    quick_recipe,
+    sunset,
+    write_photo_shards,
+    write_shard,
+)
+from vidcolor.errors import DeviceError, SettingsError
+from vidcolor.models.checkpoint import load_checkpoint
+from vidcolor.models.filmnet import FilmNet
+from vidcolor.training.callbacks import TrainingProgress
+from vidcolor.training.export import LAST_CHECKPOINT, export_stored
+from vidcolor.training.photos import PhotoSet, load_library
+from vidcolor.training.recipe import Recipe
+from vidcolor.training.run import create_network, initialize, run_training
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_photo_shards(tmp_path_factory.mktemp("photos"))
+
+
+class _Run:
+    """One run of the quick recipe, and what it reported."""
+
+    def __init__(self, shards: Path, output: Path) -> None:
+        self.shards = shards
+        self.output = output
+        self.losses: dict[int, float] = {}
+        self.scores: dict[str, dict[str, float]] = {}
+
+    def __call__(self, recipe: Recipe | None = None, **arguments: Any) -> Any:
+        return run_training(
+            recipe or quick_recipe(),
+            [self.shards],
+            self.output,
+            device="cpu",
+            on_progress=self._note,
+            **arguments,
+        )
+
+    def _note(self, progress: TrainingProgress) -> None:
+        self.losses[progress.step] = progress.loss
+        self.scores.update(progress.scores)
+
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = torch.load(self.output / LAST_CHECKPOINT, weights_only=True)
+        return found
+
+
+@pytest.fixture(scope="module")
+def straight(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> _Run:
+    """Six steps without a stop."""
+    run = _Run(shards, tmp_path_factory.mktemp("straight"))
+    run()
+    return run
+
+
+def _assert_same(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
+    assert a.keys() == b.keys()
+    for name, value in a.items():
+        assert torch.equal(value, b[name]), name
+
+
+def test_a_resumed_run_is_the_run_that_never_stopped(
+    straight: _Run, shards: Path, tmp_path: Path
+) -> None:
+    halves = _Run(shards, tmp_path)
+    first = halves(stop_after=3)
+    assert (first.steps, first.checkpoint) == (3, None)
+    second = halves(resume=True)
+    assert second.steps == 6
+    assert halves.losses == straight.losses
+    assert sorted(halves.losses) == [1, 2, 3, 4, 5, 6]
+    _assert_same(halves.state()["state_dict"], straight.state()["state_dict"])
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(
+    straight: _Run, shards: Path, tmp_path: Path
+) -> None:
+    class KilledError(Exception):
+        pass
+
+    def die(progress: TrainingProgress) -> None:
+        if progress.step == 5:
+            raise KilledError
+
+    arguments: dict[str, Any] = {"device": "cpu"}
+    with pytest.raises(KilledError):
+        run_training(quick_recipe(), [shards], tmp_path, on_progress=die, **arguments)
+    run = _Run(shards, tmp_path)
+    assert run.state()["global_step"] == 4
+    run(resume=True)
+    assert run.losses == {step: straight.losses[step] for step in (5, 6)}
+    assert not any(thread.name == "batches" for thread in threading.enumerate())
+
+
+def test_what_a_finished_run_leaves_behind(straight: _Run) -> None:
+    loaded = load_checkpoint(straight.output / "filmnet.safetensors", CPU)
+    training = loaded.info.training
+    assert training["steps"] == 6
+    assert training["pictures_seen"] == 3 * 4 + 3 * 2
+    assert training["photos"]["train"] == 12
+    assert training["photos_by_source"] == {"town": 6, "farm": 6}
+    assert training["seed"] == 1
+    assert training["init"] is None
+    assert training["hours"] >= 0
+    assert any(source["terms"] for source in training["sources"])
+    assert "research" in loaded.info.licence
+    chosen = training["temperature"]["chosen"]
+    assert loaded.network.temperature == chosen  # type: ignore[comparison-overlap]
+    assert set(training["temperature"]["sweep"]) == {"0.4", "1"}
+    average = {
+        name.removeprefix("average."): value
+        for name, value in straight.state()["state_dict"].items()
+        if name.startswith("average.")
+    }
+    for name, value in loaded.network.state_dict().items():
+        # Exported as float16: 11 bits.
+        torch.testing.assert_close(value, average[name], rtol=1e-3, atol=1e-6, msg=name)
+
+
+def test_validation_is_reported_for_clean_and_for_film(straight: _Run) -> None:
+    assert set(straight.scores) == {"val", "val_film"}
+    assert straight.scores["val"]["psnr_rgb"] > 5
+    log = straight.output / "log/from-step-000000/metrics.csv"
+    rows = list(csv.DictReader(log.read_text().splitlines()))
+    assert any(row.get("val_loss") for row in rows)
+    assert any(row.get("loss_huber") for row in rows)
+
+
+def test_held_out_sources_are_validated_apart(shards: Path, tmp_path: Path) -> None:
+    run = _Run(shards, tmp_path)
+    changes = {"data.held_out_sources": ("farm",), "max_steps": 2, "validation.every_steps": 2}
+    run(quick_recipe(**changes))
+    assert set(run.scores) == {"val", "val_film", "held_out"}
+
+
+def test_learning_lowers_the_loss(tmp_path: Path) -> None:
+    for shard, seeds in (("train-0.tar", range(20)), ("val.tar", range(50, 54))):
+        write_shard(tmp_path / shard, {f"s-{seed}.png": encoded(sunset(seed)) for seed in seeds})
+    run = _Run(tmp_path, tmp_path / "run")
+    changes: dict[str, Any] = {
+        "max_steps": 24,
+        "phases": [{"share": 1.0, "size": 32, "batch": 8}],
+        "degradation.clean": 1.0,
+        "crop.min_area": 1.0,
+        "optimizer.rate": 3e-3,
+        "network.options.drop_path": 0.0,
+        "validation.every_steps": 100,
+        "checkpoint_steps": 100,
+    }
+    run(quick_recipe(**changes))
+    first, last = (sum(run.losses[s] for s in steps) / 4 for steps in (range(1, 5), range(21, 25)))
+    assert last < 0.8 * first
+
+
+def test_cancel_stops_with_a_checkpoint(shards: Path, tmp_path: Path) -> None:
+    cancel = threading.Event()
+
+    def stop(progress: TrainingProgress) -> None:
+        if progress.step == 3:
+            cancel.set()
+
+    result = run_training(
+        quick_recipe(), [shards], tmp_path, device="cpu", cancel=cancel, on_progress=stop
+    )
+    assert (result.steps, result.checkpoint) == (3, None)
+    assert _Run(shards, tmp_path).state()["global_step"] == 3
+
+
+def test_an_export_of_the_stored_run_has_the_same_weights(
+    straight: _Run, shards: Path, tmp_path: Path
+) -> None:
+    recipe = quick_recipe()
+    exported = straight.output / "filmnet.safetensors"
+    before = load_checkpoint(exported, CPU)
+    exported.unlink()
+    library = load_library([shards], recipe.data)
+    renamed = quick_recipe(licence="for the test only")
+    assert export_stored(renamed, library, straight.output) == exported
+    after = load_checkpoint(exported, CPU)
+    _assert_same(after.network.state_dict(), before.network.state_dict())
+    assert after.info.licence == "for the test only"
+    with pytest.raises(SettingsError, match="no run"):
+        export_stored(recipe, library, tmp_path)
+
+
+def test_a_run_does_not_overwrite_another(straight: _Run) -> None:
+    with pytest.raises(SettingsError, match="--resume"):
+        straight()
+
+
+def test_nothing_to_resume_is_an_error(shards: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"no last\.ckpt"):
+        _Run(shards, tmp_path)(resume=True)
+
+
+def test_resuming_with_another_recipe_is_refused(straight: _Run) -> None:
+    with pytest.raises(SettingsError, match="optimizer differ"):
+        straight(quick_recipe(**{"optimizer.rate": 0.1}), resume=True)
+
+
+def test_a_network_without_bins_or_of_no_known_name_is_refused() -> None:
+    with pytest.raises(SettingsError, match="filmnet"):
+        create_network(quick_recipe(**{"network.architecture": "filmnit"}))
+
+
+def test_an_unknown_device_is_refused(shards: Path, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError):
+        run_training(quick_recipe(), [shards], tmp_path, device="cuda:99")
+
+
+def _encoder_file(path: Path) -> Path:
+    """Weights like published ones: three input channels, batch norms with nothing but a bias."""
+    state = FilmNet().encoder.state_dict()
+    stem = "features.0.0.weight"
+    state[stem] = state[stem].repeat(1, 3, 1, 1) / 3
+    save_file({name: value.contiguous() for name, value in state.items()}, path)
+    return path
+
+
+def test_an_imagenet_encoder_is_loaded_and_calibrated(shards: Path, tmp_path: Path) -> None:
+    recipe = quick_recipe()
+    photos = load_library([shards], recipe.data).train
+    network = create_network(recipe)
+    path = _encoder_file(tmp_path / "encoder.safetensors")
+    torch.manual_seed(5)
+    initialize(network, f"imagenet:{path}", photos, torch.ones(313))
+    norm = network.encoder.features[0][1]
+    assert isinstance(norm, torch.nn.BatchNorm2d)
+    assert norm.running_var is not None
+    assert not torch.equal(norm.running_var, torch.ones(32))
+    picture = torch.rand(4, 1, 32, 32) * 100
+    fresh = create_network(recipe).eval()
+    assert not torch.allclose(network.eval()(picture).ab, fresh(picture).ab)
+
+
+def test_a_checkpoint_can_be_the_beginning(straight: _Run) -> None:
+    network = create_network(quick_recipe())
+    path = straight.output / "filmnet.safetensors"
+    initialize(network, str(path), PhotoSet(), torch.ones(313))
+    _assert_same(network.state_dict(), load_checkpoint(path, CPU).network.state_dict())
+
+
+def test_first_weights_depend_only_on_the_seed() -> None:
+    first = create_network(quick_recipe())
+    torch.manual_seed(99)
+    _assert_same(create_network(quick_recipe()).state_dict(), first.state_dict())
+    other = create_network(quick_recipe(seed=2)).state_dict()
+    assert not torch.equal(other["logits.weight"], first.state_dict()["logits.weight"])

@@ -1,0 +1,151 @@
+"""From a finished (or stopped) run to the weights that people load."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vidcolor.color import lightness_from_luma, rgb_to_luma
+from vidcolor.errors import SettingsError
+from vidcolor.models import bins
+from vidcolor.models.checkpoint import save_checkpoint
+from vidcolor.models.filmnet import FilmNet
+from vidcolor.training.batches import FixedBatches
+from vidcolor.training.losses import ab_target
+from vidcolor.training.metrics import ColorScores, ScoreKeeper, choose_temperature
+from vidcolor.training.module import ColorModule, unit_rgb
+from vidcolor.training.photos import PhotoLibrary, PhotoSet, source_counts
+from vidcolor.training.recipe import Recipe
+
+LAST_CHECKPOINT = "last.ckpt"
+"""Everything that a resume needs, in the run's folder."""
+
+RUN_FACTS = "run.json"
+"""What a run's metadata needs beside its checkpoint, in the run's folder."""
+
+FREE_FIELDS = frozenset(
+    {"name", "description", "checkpoint_steps", "log_steps", "validation", "licence", "sources"}
+)
+"""Fields of a recipe that do not change what is learnt; they may differ between starts."""
+
+
+def finish(
+    module: ColorModule, recipe: Recipe, library: PhotoLibrary, output: Path, steps: int
+) -> Path:
+    """Choose the decode temperature and write the averaged weights, ``output/NAME.safetensors``.
+
+    Returns
+    -------
+    Path
+        Of the checkpoint.
+    """
+    network = module.average
+    temperature = set_best_temperature(network, library.val, recipe)
+    training = describe_run(recipe, library, steps, module.hours_trained, output)
+    training["temperature"] = temperature
+    training["scores"] = module.latest_scores
+    path = output / f"{recipe.name}.safetensors"
+    save_checkpoint(
+        path,
+        network.to("cpu").eval(),
+        name=recipe.name,
+        licence=recipe.licence,
+        training=training,
+    )
+    return path
+
+
+def export_stored(recipe: Recipe, library: PhotoLibrary, output: Path) -> Path:
+    """Write the weights of the run in ``output`` as they are in its last checkpoint.
+
+    Raises
+    ------
+    SettingsError
+        If there is no checkpoint, or it belongs to another recipe.
+    """
+    state = load_state(output / LAST_CHECKPOINT, recipe)
+    network = FilmNet(**recipe.network.options)
+    module = ColorModule(network, recipe, torch.ones(bins.NUM_BINS))
+    module.load_state_dict(state["state_dict"])
+    module.on_load_checkpoint(state)
+    return finish(module, recipe, library, output, state["global_step"])
+
+
+def load_state(path: Path, recipe: Recipe) -> dict[str, Any]:
+    """The checkpoint at ``path``, if ``recipe`` is the one that made it.
+
+    Raises
+    ------
+    SettingsError
+        If it is missing, or the recipe differs in more than `FREE_FIELDS`.
+    """
+    if not path.is_file():
+        raise SettingsError(f"{path.parent} holds no run to go on with: there is no {path.name}")
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    before, now = state["vidcolor"]["recipe"], recipe.model_dump(mode="json")
+    changed = [name for name in now if name not in FREE_FIELDS and now[name] != before.get(name)]
+    if changed:
+        raise SettingsError(
+            f"{path} was made with another recipe ({', '.join(changed)} differ): use the recipe "
+            "and settings that it was started with, or begin a new run in another folder"
+        )
+    return state
+
+
+def describe_run(
+    recipe: Recipe, library: PhotoLibrary, steps: int, hours: float, output: Path
+) -> dict[str, Any]:
+    """JSON values for the checkpoint's ``training`` metadata."""
+    main, extra = recipe.pictures_before(steps)
+    facts = output / RUN_FACTS
+    return {
+        "recipe": recipe.model_dump(mode="json", exclude={"sources", "licence"}),
+        "sources": [source.model_dump() for source in recipe.sources],
+        "photos": library.counts(),
+        "photos_by_source": source_counts(library.train),
+        "steps": steps,
+        "pictures_seen": main + extra,
+        "hours": round(hours, 3),
+        "seed": recipe.seed,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "lightning", "numpy")},
+        },
+        **(json.loads(facts.read_text(encoding="utf-8")) if facts.is_file() else {}),
+    }
+
+
+@torch.no_grad()
+def sweep_temperatures(
+    network: FilmNet, photos: PhotoSet, recipe: Recipe
+) -> dict[float, ColorScores]:
+    """Scores of ``network`` on clean ``photos`` for each decode temperature of the recipe."""
+    was_training = network.training
+    network.eval()
+    device = next(network.parameters()).device
+    keepers = {t: ScoreKeeper() for t in recipe.validation.temperatures}
+    some = photos.spaced(recipe.validation.photos)
+    for batch in FixedBatches(some, recipe.validation.size):
+        rgb = unit_rgb(batch.rgb).to(device)
+        target = ab_target(rgb, network.stride)
+        output = network.forward_train(lightness_from_luma(rgb_to_luma(rgb)))
+        for temperature, keeper in keepers.items():
+            keeper.add(rgb, bins.decode(output.logits, temperature) + output.residual, target)
+    network.train(was_training)
+    return {temperature: keeper.scores() for temperature, keeper in keepers.items()}
+
+
+def set_best_temperature(network: FilmNet, photos: PhotoSet, recipe: Recipe) -> dict[str, Any]:
+    """Choose the decode temperature on ``photos``, store it in ``network``, return the sweep."""
+    scores = sweep_temperatures(network, photos, recipe)
+    chosen = choose_temperature(scores, recipe.validation.min_colorfulness)
+    network.temperature = chosen
+    return {
+        "chosen": chosen,
+        "sweep": {f"{temperature:g}": s.as_dict() for temperature, s in scores.items()},
+    }

@@ -1,0 +1,302 @@
+"""What a training run does: every number of it, read from a TOML recipe."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from vidcolor.config import find_pipeline, override, read_toml, validate_settings
+from vidcolor.errors import SettingsError
+
+RECIPES = ("train-filmnet",)
+"""Shipped training recipes, one ``pipelines/NAME.toml`` each."""
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class NetworkRecipe(_Settings):
+    """Which network is trained."""
+
+    architecture: str = "filmnet"
+    """Name in the registry of networks; it must have ab bins and ``forward_train``."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Keyword arguments of the network's constructor."""
+    encoder_parameters: str = "encoder."
+    """Prefix of the parameter names that train at ``optimizer.encoder_rate``."""
+
+
+class DataRecipe(_Settings):
+    """Which photographs are used, and how often."""
+
+    train: tuple[str, ...] = ("train-*.tar",)
+    """Shards of the main stream, as glob patterns inside each data folder."""
+    extra: tuple[str, ...] = ("tiny64-*.tar",)
+    """Shards of small pictures, mixed in by each phase's ``extra_share``."""
+    val: tuple[str, ...] = ("val.tar",)
+    """Shards that are only validated on."""
+    split: float = Field(default=0.04, gt=0, lt=1)
+    """Share of a folder of loose pictures that is kept for validation, chosen by file name."""
+    held_out_sources: tuple[str, ...] = ()
+    """Sources (what stands before ``-`` and the hash in a name) that are never trained on and
+    are validated on separately, to see how well the network does on unfamiliar material."""
+    source_weights: dict[str, float] = Field(default_factory=dict)
+    """How often a photo of a source is shown per pass, against 1 for the others."""
+    max_short_side: int = Field(default=192, ge=16)
+    """Larger photos are reduced to this short side in pixels when they are read."""
+    min_chroma: float = Field(default=3.0, ge=0)
+    """Photos with a lower mean of max(R,G,B) − min(R,G,B), 0…255, are taken for grey: left out."""
+
+
+class PhaseRecipe(_Settings):
+    """A part of the run with one picture size."""
+
+    share: float = Field(gt=0, le=1)
+    """Share of the run's steps."""
+    size: int = Field(ge=32, le=1024, multiple_of=32)
+    """Side of the square crops in pixels."""
+    batch: int = Field(ge=1)
+    """Pictures per step."""
+    extra_share: float = Field(default=0.0, ge=0, lt=1)
+    """Share of each batch that comes from the small pictures."""
+
+
+class CropRecipe(_Settings):
+    """Random crops."""
+
+    min_area: float = Field(default=0.4, gt=0, le=1)
+    """Smallest area of a crop, as a share of the photo's."""
+    max_aspect: float = Field(default=4 / 3, ge=1)
+    """Widest (and, inverted, narrowest) ratio of a crop's sides before it is made square."""
+
+
+class DegradationRecipe(_Settings):
+    """How the input is made to look like old film; the colour target stays clean.
+
+    Probabilities are per picture; each effect draws its own.
+    """
+
+    clean: float = Field(default=0.3, ge=0, le=1)
+    """Pictures that nothing is done to."""
+    spectral: float = Field(default=0.6, ge=0, le=1)
+    """Emulsion response other than BT.709 luma."""
+    curve: float = Field(default=0.7, ge=0, le=1)
+    """H&D curve: gamma, gain, offset, toe and shoulder."""
+    blur: float = Field(default=0.3, ge=0, le=1)
+    """Gaussian blur."""
+    shrink: float = Field(default=0.15, ge=0, le=1)
+    """Down and up again."""
+    vignette: float = Field(default=0.25, ge=0, le=1)
+    """Darker corners."""
+    border: float = Field(default=0.08, ge=0, le=1)
+    """Black borders or a rounded gate."""
+    grain: float = Field(default=0.5, ge=0, le=1)
+    """Grain, strongest in the midtones."""
+    dust: float = Field(default=0.15, ge=0, le=1)
+    """Dust specks and vertical scratches."""
+    blocks: float = Field(default=0.15, ge=0, le=1)
+    """8 × 8 DCT quantisation."""
+
+
+class LossRecipe(_Settings):
+    """What is minimised."""
+
+    rebalance: float = Field(default=0.75, ge=0, le=1)
+    """λ of Zhang et al. 2016, eq. 4: 0 weighs bins by 1/prior, 1 weighs all alike."""
+    huber: float = Field(default=0.06, ge=0)
+    """Weight of the Huber loss between the decoded mean + residual and the true ab."""
+    huber_delta: float = Field(default=5.0, gt=0)
+    """Where the Huber loss turns from quadratic to linear, in ab units."""
+    histogram: float = Field(default=0.1, ge=0)
+    """Weight of the side task: the picture's own ab histogram from the global vector."""
+    grey_chroma: float = Field(default=6.0, gt=0)
+    """Pictures with a mean target chroma below this count less, in proportion."""
+    grey_weight: float = Field(default=0.25, ge=0, le=1)
+    """…but never less than this."""
+    cell_step: int = Field(default=2, ge=1, le=4)
+    """Only every n-th row and column of the output enters the loss, another set each step:
+    neighbouring cells say nearly the same."""
+    prior_photos: int = Field(default=3000, ge=1)
+    """Training photos from which the prior over bins is counted."""
+
+
+class OptimizerRecipe(_Settings):
+    """AdamW with warm-up and cosine decay, and the average of the weights."""
+
+    rate: float = Field(default=1e-3, gt=0)
+    """Peak learning rate."""
+    encoder_rate: float = Field(default=2e-4, ge=0)
+    """Peak learning rate of the pretrained encoder; 0 freezes it."""
+    final_share: float = Field(default=0.02, ge=0, le=1)
+    """Learning rate at the last step, as a share of the peak."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    """AdamW's decay rates."""
+    weight_decay: float = Field(default=0.05, ge=0)
+    """AdamW's decay; not applied to biases and norms."""
+    warmup_steps: int = Field(default=100, ge=0)
+    """Steps of linear warm-up."""
+    clip: float = Field(default=1.0, gt=0)
+    """Largest norm of the gradient."""
+    average_decay: float = Field(default=0.998, ge=0, lt=1)
+    """Decay of the exponential moving average of the weights, which is what is kept."""
+
+
+class ValidationRecipe(_Settings):
+    """How the run is watched, and how the decode temperature is chosen."""
+
+    every_steps: int = Field(default=500, ge=1)
+    """Steps between validations."""
+    photos: int = Field(default=256, ge=1)
+    """Photos per set, evenly spaced in it."""
+    size: int = Field(default=160, ge=32, multiple_of=32)
+    """Side in pixels of the central square that is validated on."""
+    temperatures: tuple[float, ...] = (0.38, 0.5, 0.65, 0.8, 1.0)
+    """Decode temperatures that are tried at the end. Below Zhang et al.'s 0.38 there is little
+    more colour, but PSNR falls quickly and neighbouring cells disagree."""
+    min_colorfulness: float = Field(default=0.65, ge=0)
+    """The chosen temperature has the best PSNR among those whose colourfulness is at least
+    this share of the truth's; where none has that much, the most colourful one is taken."""
+
+
+class DataSource(_Settings):
+    """Where photographs came from, for the checkpoint's metadata."""
+
+    name: str
+    """The source."""
+    what: str = ""
+    """What it shows."""
+    terms: str
+    """Its terms, as stated by the source."""
+
+
+class Recipe(_Settings):
+    """A whole training run."""
+
+    name: str
+    """Names the run and its checkpoint."""
+    description: str = ""
+    """One line for ``--help`` and the docs."""
+    seed: int = Field(default=1, ge=0)
+    """Everything random is derived from this and the step."""
+    max_steps: int = Field(default=3000, ge=1)
+    """Steps of the whole run; the learning rate ends there."""
+    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+    """Lightning's name of the arithmetic."""
+    checkpoint_steps: int = Field(default=250, ge=1)
+    """Steps between checkpoints."""
+    log_steps: int = Field(default=20, ge=1)
+    """Steps between logged training losses."""
+    network: NetworkRecipe = NetworkRecipe()
+    data: DataRecipe = DataRecipe()
+    phases: tuple[PhaseRecipe, ...] = Field(min_length=1)
+    """Parts of the run in order; their shares must add up to 1."""
+    crop: CropRecipe = CropRecipe()
+    degradation: DegradationRecipe = DegradationRecipe()
+    loss: LossRecipe = LossRecipe()
+    optimizer: OptimizerRecipe = OptimizerRecipe()
+    validation: ValidationRecipe = ValidationRecipe()
+    licence: str
+    """Terms of the weights, stored with them."""
+    sources: tuple[DataSource, ...] = ()
+    """Where the photographs came from, stored with the weights."""
+
+    @model_validator(mode="after")
+    def _shares_add_up(self) -> Recipe:
+        total = sum(phase.share for phase in self.phases)
+        if not math.isclose(total, 1.0, abs_tol=1e-6):
+            raise ValueError(f"the shares of the phases add up to {total:g}, not 1")
+        return self
+
+    def phase_starts(self) -> tuple[int, ...]:
+        """First step of each phase, and after them ``max_steps``."""
+        starts, passed = [0], 0.0
+        for phase in self.phases:
+            passed += phase.share
+            starts.append(round(passed * self.max_steps))
+        return tuple(starts)
+
+    def phase_at(self, step: int) -> PhaseRecipe:
+        """The phase that ``step`` (from 0) belongs to; steps past the end get the last one."""
+        for phase, end in zip(self.phases, self.phase_starts()[1:], strict=True):
+            if step < end:
+                return phase
+        return self.phases[-1]
+
+    def pictures_before(self, step: int) -> tuple[int, int]:
+        """Pictures of the main and of the extra stream that steps 0…``step`` − 1 use up."""
+        main = extra = 0
+        for phase, steps in self._steps_before(step):
+            of_extra = round(phase.batch * phase.extra_share)
+            main += steps * (phase.batch - of_extra)
+            extra += steps * of_extra
+        return main, extra
+
+    def pixels_before(self, step: int) -> int:
+        """Pixels that steps 0…``step`` − 1 show to the network, which their time follows."""
+        return sum(n * phase.batch * phase.size**2 for phase, n in self._steps_before(step))
+
+    def _steps_before(self, step: int) -> list[tuple[PhaseRecipe, int]]:
+        """Each phase with the steps before ``step`` that belong to it."""
+        starts = self.phase_starts()
+        ends = (*starts[1:-1], max(step, starts[-1]))  # the last phase has no end
+        return [
+            (phase, max(0, min(step, end) - start))
+            for phase, start, end in zip(self.phases, starts[:-1], ends, strict=True)
+        ]
+
+
+def load_recipe(name_or_path: str, changes: dict[str, Any] | None = None) -> Recipe:
+    """A recipe by its shipped name or the path of a TOML file, with dotted fields replaced.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such recipe, or a value in it is not allowed; the message names the field.
+    """
+    values = read_toml(find_pipeline(name_or_path, RECIPES))
+    values.setdefault("name", Path(name_or_path).stem.removeprefix("train-"))
+    recipe = validate_settings(Recipe, values, origin=f"recipe {name_or_path}")
+    if not changes:
+        return recipe
+    for dotted in changes:
+        _require_field(recipe, dotted)
+    return override(recipe, changes)
+
+
+def parse_changes(assignments: list[str]) -> dict[str, Any]:
+    """``["optimizer.rate=3e-4"]`` → ``{"optimizer.rate": 0.0003}``; values are TOML or text.
+
+    Raises
+    ------
+    SettingsError
+        If an entry has no ``=``.
+    """
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise SettingsError(
+                f"--set {assignment!r} is not KEY=VALUE; write for example --set seed=2"
+            )
+        try:
+            changes[key.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            changes[key.strip()] = text.strip()
+    return changes
+
+
+def _require_field(recipe: Recipe, dotted: str) -> None:
+    owner: Any = recipe
+    for part in dotted.split("."):
+        if isinstance(owner, dict):
+            return  # a free table such as network.options takes any key
+        fields = sorted(type(owner).model_fields) if isinstance(owner, BaseModel) else []
+        if part not in fields:
+            allowed = ", ".join(fields) or "nothing below it"
+            raise SettingsError(f"the recipe has no field {dotted!r}: {part!r} is not in {allowed}")
+        owner = getattr(owner, part)
