@@ -72,7 +72,8 @@ class TestPredict:
         assert ab.dtype == np.float32
         assert np.isfinite(ab).all()
 
-    def test_the_batch_cannot_change_the_result(self, colorizer):
+    def test_the_batch_cannot_change_the_result(self, colorizer, monkeypatch):
+        monkeypatch.setattr(colorizer, "_micro_batch", 4)
         pictures = [lightness(64, 96, seed) for seed in range(5)]
         together = colorizer.predict(pictures)
         for picture, ab in zip(pictures, together, strict=True):
@@ -142,6 +143,25 @@ class TestOutOfMemory:
     def test_no_room_for_one_is_an_error_not_a_grey_frame(self, hungry):
         with pytest.raises(DeviceMemoryError, match="no memory for one picture of 32×32"):
             hungry(room=0).predict([np.zeros((32, 32), np.float32)])
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            RuntimeError("CUDA error: out of memory"),
+            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
+            RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
+            MemoryError(),
+        ],
+    )
+    def test_however_it_is_said(self, hungry, monkeypatch, error):
+        def full(_):
+            raise error
+
+        colorizer = hungry(room=8)
+        monkeypatch.setattr(colorizer, "network", full)
+        with pytest.raises(DeviceMemoryError):
+            colorizer.predict([np.zeros((32, 32), np.float32)])
 
     def test_other_failures_are_not_taken_for_it(self, hungry, monkeypatch):
         def broken(_):

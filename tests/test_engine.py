@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,10 +25,20 @@ from tests.synthetic import (
 )
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import RUN_PRESETS, NetworkSettings, RunSettings, load_preset, override
-from vidcolor.engine import chroma_spread, color_film, expected_frames
-from vidcolor.errors import Interrupted, SettingsError, StreamDropError, TruncatedInputError
+from vidcolor.engine import chroma_spread, color_film
+from vidcolor.errors import (
+    DamagedCheckpointError,
+    Interrupted,
+    SettingsError,
+    StreamDropError,
+    TruncatedInputError,
+    VerificationError,
+)
 from vidcolor.frames import ColorTags
+from vidcolor.media.writer import FilmWriter
+from vidcolor.models.base import Prediction
 from vidcolor.report import RunReport
+from vidcolor.temporal.smooth import TemporalSmoother
 
 SHORT_SIDE = 32
 """Working size of the network in these tests, for speed."""
@@ -114,10 +125,9 @@ class TestArchive:
     width=st.integers(16, 70),
     height=st.integers(16, 70),
     steps=st.lists(st.integers(1, 200), min_size=20, max_size=20),
-    batch_size=st.integers(1, 9),
 )
 def test_frames_times_and_luma_survive_any_film(
-    frames, width, height, steps, batch_size, tmp_path_factory, colorizer
+    frames, width, height, steps, tmp_path_factory, colorizer
 ):
     folder = tmp_path_factory.mktemp("any")
     pts = list(np.cumsum(steps[:frames]))
@@ -130,7 +140,7 @@ def test_frames_times_and_luma_survive_any_film(
         pts=[int(p) for p in pts],
         time_base=Fraction(1, 1000),
     )
-    settings = settings_of("archive", network__batch_size=batch_size, temporal__radius=1)
+    settings = settings_of("archive", temporal__radius=1)
     color_film(source, folder / "out.mkv", settings, colorizer=colorizer)
     assert_same_luma_and_times(source, folder / "out.mkv", tick=Fraction(0))
 
@@ -164,22 +174,19 @@ def test_strength_zero_is_exactly_neutral(tmp_path, colorizer):
     assert all((planes == 128).all() for planes in chroma(tmp_path / "out.mkv"))
 
 
-def test_the_batch_size_cannot_change_a_byte(tmp_path, colorizer):
+def test_a_batch_of_one_shape_cannot_change_a_byte(tmp_path, untrained_checkpoint, monkeypatch):
+    """However many frames are at hand, also with a batch that the film does not fill."""
     source = make_film(tmp_path / "film.mkv", frames=21, cuts=(9,))
+    settings = NetworkSettings(
+        checkpoint=str(untrained_checkpoint), device="cpu", short_side=SHORT_SIDE
+    )
     films = []
-    for size in (1, 4, 16):
-        output = tmp_path / f"{size}.mkv"
-        settings = settings_of("archive", network__batch_size=size)
-        batched = Colorizer(
-            settings.network.model_copy(
-                update={
-                    "checkpoint": str(colorizer.info.path),
-                    "device": "cpu",
-                    "short_side": SHORT_SIDE,
-                }
-            )
-        )
-        color_film(source, output, settings, colorizer=batched)
+    for collected in (1, 4, 16):
+        colorizer = Colorizer(settings)
+        monkeypatch.setattr(colorizer, "_micro_batch", 4)
+        monkeypatch.setattr(colorizer, "fix_batch", lambda _, size=collected: size)
+        output = tmp_path / f"{collected}.mkv"
+        color_film(source, output, settings_of("archive"), colorizer=colorizer)
         films.append(chroma(output))
     for other in films[1:]:
         for expected, planes in zip(films[0], other, strict=True):
@@ -244,6 +251,25 @@ class TestEndings:
         assert source.read_bytes() == before
         assert threading.active_count() == 1
 
+    def test_cancelled_while_verifying(self, tmp_path, colorizer):
+        source = make_film(tmp_path / "film.mp4", frames=30)
+        cancel = threading.Event()
+
+        def stop_late(event):
+            if event.stage == "verify":
+                cancel.set()
+
+        with pytest.raises(Interrupted):
+            color_film(
+                source,
+                tmp_path / "out.mkv",
+                settings_of("archive"),
+                colorizer=colorizer,
+                cancel=cancel,
+                on_progress=stop_late,
+            )
+        assert self.left_over(tmp_path) == ["film.mp4"]
+
     def test_a_failing_network(self, tmp_path, colorizer, monkeypatch):
         source = make_film(tmp_path / "film.mp4", frames=20)
 
@@ -297,14 +323,6 @@ def test_progress_ends_at_the_last_frame(tmp_path, colorizer):
     assert {"decode", "network", "temporal", "chroma", "encode", "verify"} <= set(report.stage_ms)
 
 
-def test_expected_frames_of_a_part(tmp_path):
-    from vidcolor.media.probe import probe
-
-    info = probe(make_film(tmp_path / "film.mp4", frames=48))
-    assert expected_frames(info, settings_of()) == 48
-    assert expected_frames(info, settings_of(start_s=0.5, duration_s=1.0)) == 24
-
-
 class TestPictureSequences:
     """Numbered pictures in and out, an archive's native form."""
 
@@ -352,3 +370,60 @@ class TestPictureSequences:
     def test_scaling_presets_are_refused(self, scans, tmp_path, colorizer):
         with pytest.raises(SettingsError, match="scales the picture"):
             color_film(scans[0], tmp_path / "o_%d.png", settings_of("preview"), colorizer=colorizer)
+
+
+class TestNothingIsPassedOff:
+    """A stage that does wrong ends the run, whatever the file on disk looks like."""
+
+    def run(self, tmp_path, colorizer):
+        source = make_film(tmp_path / "film.mkv")
+        try:
+            return color_film(
+                source, tmp_path / "out.mkv", settings_of("archive"), colorizer=colorizer
+            )
+        finally:
+            assert {p.name for p in tmp_path.iterdir()} <= {"film.mkv", "out.mkv"}
+
+    def test_a_lost_frame(self, tmp_path, colorizer, monkeypatch):
+        flush = TemporalSmoother.flush
+        monkeypatch.setattr(TemporalSmoother, "flush", lambda self: flush(self)[:-1])
+        with pytest.raises(RuntimeError, match="1 frames were lost"):
+            self.run(tmp_path, colorizer)
+
+    def test_a_frame_that_is_not_written(self, tmp_path, colorizer, monkeypatch):
+        write = FilmWriter.write
+
+        def skip_one(self, frame):
+            if frame.source.index != 5:
+                write(self, frame)
+
+        monkeypatch.setattr(FilmWriter, "write", skip_one)
+        with pytest.raises(VerificationError):
+            self.run(tmp_path, colorizer)
+
+    def test_changed_luma(self, tmp_path, colorizer, monkeypatch):
+        monkeypatch.setattr("vidcolor.engine._FilmRun._target_luma", lambda _, luma: luma ^ 1)
+        with pytest.raises(VerificationError, match="luma was kept in 0 of 12 frames"):
+            self.run(tmp_path, colorizer)
+
+    def test_a_network_without_colour_is_told(self, tmp_path, colorizer, monkeypatch):
+        monkeypatch.setattr(colorizer, "predict", lambda *_: [np.zeros((2, 8, 8), np.float32)])
+        report = self.run(tmp_path, colorizer)
+        assert "12 of 12 frames were left without colour by the network" in report.notices
+
+    def test_not_a_number(self, tmp_path, colorizer, monkeypatch):
+        class Broken(torch.nn.Module):
+            def forward(self, L):
+                n, _, h, w = L.shape
+                return Prediction(torch.full((n, 2, h // 4, w // 4), torch.nan))
+
+        monkeypatch.setattr(colorizer, "network", Broken())
+        with pytest.raises(DamagedCheckpointError, match="not numbers"):
+            self.run(tmp_path, colorizer)
+
+
+def test_luma_codes_beyond_the_depth_do_not_stop_a_run(colorizer):
+    luma = np.full((48, 64), 1100, np.uint16)
+    small = colorizer.shrink(luma, colorizer.grid(64, 48), 10, False)
+    assert small.lightness.max() == pytest.approx(100, abs=1e-3)
+    assert small.luma_u8(10).max() == 255

@@ -119,3 +119,19 @@ def test_the_clock_counts_by_name():
         clock.call("work", lambda: 1 / 0)
     assert set(clock.seconds) == {"produce", "work"}
     assert all(seconds > 0 for seconds in clock.seconds.values())
+
+
+def test_a_thread_that_cannot_start_leaves_none_behind(monkeypatch):
+    start = threading.Thread.start
+    started = []
+
+    def fail_second(self):
+        started.append(self)
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", fail_second)
+    with pytest.raises(RuntimeError, match="can't start"):
+        chain(range(10**9), {"middle": lambda items: items})
+    assert threading.active_count() == 1

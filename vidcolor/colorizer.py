@@ -14,7 +14,7 @@ import torch
 
 from vidcolor.color import lightness_table
 from vidcolor.config import NetworkSettings
-from vidcolor.errors import DeviceError, DeviceMemoryError
+from vidcolor.errors import DamagedCheckpointError, DeviceError, DeviceMemoryError
 from vidcolor.frames import Plane
 from vidcolor.models.base import InputRules
 from vidcolor.models.checkpoint import load_checkpoint
@@ -29,14 +29,17 @@ AbPlanes = npt.NDArray[np.float32]
 MAX_ASPECT = 4
 """Pictures longer than this (a slit scan) are shrunk to it, so that memory stays bounded."""
 
-MICRO_BATCH = {"cpu": 1, "cuda": 8, "mps": 4}
-"""Pictures in one call of the network, by device type. See Note [Fixed micro-batch]."""
-
 # Note [Fixed micro-batch]
 # A convolution library picks its algorithm, and so its rounding, by the shape of the batch.
 # The network therefore always runs on one shape: what is missing from a batch is filled up by
-# repeating its last picture. Whatever --batch-size says, a picture's colours come out the same.
-# On a CPU one picture fills the cores, and a micro-batch of one wastes nothing at the end.
+# repeating its last picture. On a CPU one picture fills the cores, so that the shape is always
+# one picture and nothing can change the result; on a GPU another batch size may, by one code.
+
+MPS_BATCH = 4
+"""Pictures per batch on Apple GPUs, which do not tell how much memory is free."""
+
+MAX_AUTO_BATCH = 32
+"""Largest batch that is chosen by itself; more gains nothing."""
 
 _CUDA_BYTES_PER_PIXEL = 6000
 """Generous bound on the activation memory of the largest network, per input pixel."""
@@ -136,17 +139,25 @@ class Colorizer:
     def __init__(self, settings: NetworkSettings | None = None) -> None:
         settings = settings or NetworkSettings()
         self.device = pick_device(settings.device)
-        loaded = load_checkpoint(settings.checkpoint, self.device)
+        loaded = load_checkpoint(settings.checkpoint)
         self.info = loaded.info
         bf16 = has_fast_bf16(self.device)
         self.precision = "bfloat16" if bf16 else "float32"
         network = prepare_for_inference(loaded.network, torch.bfloat16 if bf16 else torch.float32)
-        self.network = network.to(memory_format=torch.channels_last)
+        try:
+            self.network = network.to(self.device, memory_format=torch.channels_last)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise DeviceMemoryError(
+                f"{self.device} has no memory for checkpoint {self.info.name!r}; close other "
+                "programs, or use --device cpu"
+            ) from error
         self.stride = loaded.network.stride
         self.rules: InputRules = loaded.info.rules
         self.short_side = settings.short_side or self.rules.short_side
         self._wanted_batch = settings.batch_size
-        self._micro_batch = MICRO_BATCH[self.device.type]
+        self._micro_batch = 1
         self.halvings = 0
         """How often the batch was halved because the device ran out of memory."""
 
@@ -172,15 +183,24 @@ class Colorizer:
             quarter_turns=round(rotation / 90) % 4,
         )
 
-    def batch_size(self, grid: NetworkGrid) -> int:
-        """Pictures to hand to `predict` at once."""
+    def fix_batch(self, grid: NetworkGrid) -> int:
+        """Choose how many pictures of ``grid`` go through the network at once; returns that.
+
+        See Note [Fixed micro-batch].
+        """
+        self._micro_batch = self._batch_that_fits(grid)
+        return self._micro_batch
+
+    def _batch_that_fits(self, grid: NetworkGrid) -> int:
+        if self.device.type == "cpu":
+            return 1
         if self._wanted_batch:
             return self._wanted_batch
         if self.device.type != "cuda":
-            return 4
+            return MPS_BATCH
         free, _total = torch.cuda.mem_get_info(self.device)
         fits = free // 2 // (grid.width * grid.height * _CUDA_BYTES_PER_PIXEL)
-        return int(min(64, max(1, fits)))
+        return int(min(MAX_AUTO_BATCH, max(1, fits)))
 
     def shrink(
         self, luma: Plane, grid: NetworkGrid, bit_depth: int, full_range: bool
@@ -193,6 +213,8 @@ class Colorizer:
             (grid.width, grid.height),
             interpolation=cv2.INTER_LINEAR if enlarges else cv2.INTER_AREA,
         )
+        # Decoders may leave bits above the depth set in damaged frames: clip, do not fail.
+        codes = np.minimum(codes, codes.dtype.type(2**bit_depth - 1))
         return SmallPicture(codes, lightness_table(bit_depth, full_range)[codes])
 
     def predict(
@@ -222,10 +244,12 @@ class Colorizer:
             part = upright[len(results) : len(results) + self._micro_batch]
             try:
                 results += self._run(part)
-            except (torch.OutOfMemoryError, RuntimeError) as error:
+                continue
+            except (MemoryError, RuntimeError) as error:
                 if not _is_out_of_memory(error):
                     raise
-                self._halve(upright[0].shape)
+            # Outside the handler, where the exception no longer keeps the batch alive.
+            self._halve(upright[0].shape)
         return [np.ascontiguousarray(np.rot90(ab, -quarter_turns, axes=(1, 2))) for ab in results]
 
     def predict_plane(self, luma: Plane, bit_depth: int = 8, full_range: bool = True) -> AbPlanes:
@@ -249,7 +273,13 @@ class Colorizer:
         with torch.inference_mode():
             ab = self.network(L).ab
         ab = ab[: len(pictures), :, : height // self.stride, : width // self.stride]
-        return list(ab.float().cpu().numpy())
+        planes = ab.float().cpu().numpy()
+        if not np.isfinite(planes).all():
+            raise DamagedCheckpointError(
+                f"checkpoint {self.info.name!r} predicts values that are not numbers (in "
+                f"{self.precision} on {self.device}); use another checkpoint or --device cpu"
+            )
+        return list(planes)
 
     def _halve(self, shape: tuple[int, ...]) -> None:
         if self._micro_batch == 1:
@@ -265,6 +295,11 @@ class Colorizer:
             torch.cuda.empty_cache()
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """torch reports CUDA exhaustion by type, the CPU's only by its message."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+_MEMORY_WORDS = ("out of memory", "ALLOC_FAILED", "can't allocate memory")
+# What torch, cuBLAS, cuDNN and the CPU allocator say; only some raise a type of their own.
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        words in str(error) for words in _MEMORY_WORDS
+    )

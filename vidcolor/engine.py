@@ -22,16 +22,16 @@ import numpy.typing as npt
 from vidcolor.color import ChromaRenderer
 from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid, SmallPicture
 from vidcolor.config import RunSettings
-from vidcolor.errors import Interrupted
+from vidcolor.errors import Interrupted, VerificationError
 from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo, Plane
 from vidcolor.look import Look
 from vidcolor.media.output import Writer, open_writer, plan_any, verify_any
-from vidcolor.media.plan import OutputPlan, default_output
-from vidcolor.media.reader import FilmReader, ReadReport
+from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan, default_output
+from vidcolor.media.reader import FilmReader
 from vidcolor.media.sequence import SequenceReader, open_source
 from vidcolor.media.verify import VerifyReport
 from vidcolor.media.writer import WriteReport
-from vidcolor.report import ProgressEvent, RunReport
+from vidcolor.report import ProgressEvent, RunReport, expected_frames, read_notices
 from vidcolor.stages import StageClock, run_stages
 from vidcolor.temporal.smooth import TemporalSmoother
 
@@ -43,12 +43,23 @@ COLOR_WATCH_SPREAD = 6.0
 Tape noise and a sepia tint stay below it on a black-and-white film."""
 
 
+TICK_S = 0.1
+"""Seconds between progress events while the output is verified."""
+
+LEAST_COLOR = 0.5
+"""Largest |a*| or |b*| of a frame, in CIE units, below which it counts as left without colour."""
+
+BATCH_LIMIT_BYTES = 256 * 2**20
+"""Frames that wait for the network's batch to fill up keep no more memory than this."""
+
+
 @dataclass(slots=True)
 class _Work:
     """A frame on its way, with what has been found out about it so far."""
 
     frame: Frame
     small: SmallPicture
+    has_chroma: bool
     ab: AbPlanes | None = None
     shot: int = 0
     colored: ColoredFrame | None = None
@@ -56,7 +67,7 @@ class _Work:
     @property
     def nbytes(self) -> int:
         # The decoder's chroma planes stay alive with its luma: at most twice more (4:4:4).
-        planes = self.frame.luma.nbytes * (3 if self.frame.chroma is not None else 1)
+        planes = self.frame.luma.nbytes * (3 if self.has_chroma else 1)
         if self.colored is not None:
             planes += self.colored.cb.nbytes + self.colored.cr.nbytes
         return planes + self.small.lightness.nbytes
@@ -66,8 +77,8 @@ class _Work:
 class _Progress:
     """Counters that the stages write and the calling thread reads."""
 
-    frames_read: int = 0
     frames_written: int = 0
+    frames_without_color: int = 0
     time_s: float = 0.0
     shot: int = 0
     notices: list[str] = field(default_factory=list)
@@ -167,7 +178,7 @@ class _FilmRun:
         self.renderer = ChromaRenderer(self.target)
         self.pts = array("q")
         self.luma_crcs = array("L") if settings.encode.lossless else None
-        self.begin = time.perf_counter()
+        self.begin = self.last_tick = time.perf_counter()
         self.written = WriteReport()
 
     def execute(self, writer: Writer) -> VerifyReport:
@@ -187,6 +198,7 @@ class _FilmRun:
         if self.cancel.is_set():
             raise Interrupted
         self.written = self.clock.call("encode", writer.finish)
+        self._check_luma()
         self._tick("verify")
         return self.clock.call(
             "verify",
@@ -197,7 +209,14 @@ class _FilmRun:
             self.info,
             self.pts,
             self.luma_crcs,
+            self._watch_verification,
         )
+
+    def _watch_verification(self) -> None:
+        if self.cancel.is_set():
+            raise Interrupted
+        if time.perf_counter() - self.last_tick > TICK_S:
+            self._tick("verify")
 
     def _read(self) -> Iterator[_Work]:
         video = self.info.video
@@ -213,8 +232,10 @@ class _FilmRun:
             )
             if frame.index % COLOR_WATCH_STEP == 0:
                 self._watch_color(frame)
-            self.progress.frames_read += 1
-            yield _Work(frame, small)
+            colored_source = frame.chroma is not None
+            frame.chroma = None  # not needed any more
+            self.pts.append(frame.pts)
+            yield _Work(frame, small, colored_source)
 
     def _watch_color(self, frame: Frame) -> None:
         if frame.chroma is None or self.progress.notices:
@@ -228,11 +249,11 @@ class _FilmRun:
             )
 
     def _predict(self, works: Iterator[_Work]) -> Iterable[_Work]:
-        size = self.colorizer.batch_size(self.grid)
+        size = self.colorizer.fix_batch(self.grid)
         batch: list[_Work] = []
         for work in works:
             batch.append(work)
-            if len(batch) == size:
+            if len(batch) == size or sum(w.nbytes for w in batch) > BATCH_LIMIT_BYTES:
                 yield from self._predict_batch(batch)
                 batch = []
         if batch:
@@ -262,9 +283,13 @@ class _FilmRun:
                 yield self._colored(waiting.pop(item.index), item.ab, item.shot_index)
         for item in self.clock.call("temporal", smoother.flush):
             yield self._colored(waiting.pop(item.index), item.ab, item.shot_index)
+        if waiting:
+            raise RuntimeError(f"{len(waiting)} frames were lost while smoothing")
 
     def _colored(self, work: _Work, ab: npt.NDArray[np.float32], shot: int) -> _Work:
         luma = self.clock.call("luma", self._target_luma, work.frame.luma)
+        if np.abs(ab).max() < LEAST_COLOR:
+            self.progress.frames_without_color += 1
         cb, cr = self.clock.call("chroma", self.renderer.render, luma, self.look.apply(ab))
         work.colored = ColoredFrame(work.frame, luma, cb, cr)
         work.shot = shot
@@ -285,7 +310,6 @@ class _FilmRun:
         for work in works:
             assert work.colored is not None
             self.clock.call("encode", writer.write, work.colored)
-            self.pts.append(work.frame.pts)
             if self.luma_crcs is not None:
                 self.luma_crcs.append(self.clock.call("checksum", luma_crc, work.colored.luma))
             self.progress.frames_written += 1
@@ -294,6 +318,7 @@ class _FilmRun:
             yield None
 
     def _tick(self, stage: str) -> None:
+        self.last_tick = time.perf_counter()
         if self.on_progress is None:
             return
         done = self.progress.frames_written
@@ -316,9 +341,34 @@ class _FilmRun:
 
     @property
     def _keeps_luma(self) -> bool:
-        """A scaled picture has other luma, however exactly that entered the encoder."""
-        video = self.info.video
-        return (video.width, video.height) == (self.target.width, self.target.height)
+        """Neither scaled nor, in RGB pictures, expanded to the full range."""
+        video, target = self.info.video, self.target
+        if self.plan.container == IMAGE_SEQUENCE and not target.color.full_range:
+            return False
+        return (video.width, video.height) == (target.width, target.height)
+
+    def _check_luma(self) -> None:
+        """Raise unless every frame's luma entered the encoder as it left the decoder."""
+        written = self.written
+        if self._keeps_luma and written.luma_identical_frames != written.frames:
+            raise VerificationError(
+                f"luma was kept in {written.luma_identical_frames} of {written.frames} frames "
+                "only; the output was not kept. This is a bug in vidcolor: please report it"
+            )
+
+    def _color_notices(self) -> list[str]:
+        notices = []
+        if self.progress.frames_without_color and self.look.strength:
+            notices.append(
+                f"{self.progress.frames_without_color} of {self.progress.frames_written} frames "
+                "were left without colour by the network"
+            )
+        if self.colorizer.halvings:
+            notices.append(
+                f"the device ran out of memory: the batch was halved {self.colorizer.halvings} "
+                "times"
+            )
+        return notices
 
     def report(self, output: Path, verification: VerifyReport, wall_s: float) -> RunReport:
         """Everything that was counted."""
@@ -349,6 +399,7 @@ class _FilmRun:
                 *self.info.notices,
                 *self.plan.notices,
                 *self.progress.notices,
+                *self._color_notices(),
                 *read_notices(read),
             ],
             stage_ms={name: 1000 * s / frames for name, s in self.clock.seconds.items()},
@@ -356,24 +407,6 @@ class _FilmRun:
             fps=self.progress.frames_written / wall_s,
             verification=verification,
         )
-
-
-def read_notices(read: ReadReport) -> list[str]:
-    """What the reader had to put right or leave out, one line each."""
-    notes = {
-        "packets could not be decoded and are missing": read.undecodable_packets,
-        "frames are marked as damaged by the decoder": read.corrupt_frames,
-        "frames came without a time, which was derived": read.missing_pts,
-        "frames had a time not after the one before and were moved": read.repaired_pts,
-        "times the source's clock was set back": read.clock_jumps,
-        "gaps of more than a second between frames": read.holes,
-    }
-    counted = [f"{count} {what}" for what, count in notes.items() if count]
-    if read.missing_s or read.missing_bytes:
-        counted.append(
-            f"the source ends early: {read.missing_s:.2f} s, {read.missing_bytes} bytes are missing"
-        )
-    return counted
 
 
 def chroma_spread(plane: Plane, bit_depth: int) -> float:
@@ -386,16 +419,3 @@ def chroma_spread(plane: Plane, bit_depth: int) -> float:
 def luma_crc(luma: Plane) -> int:
     """CRC-32 of a luma plane's code values, rows packed."""
     return zlib.crc32(np.ascontiguousarray(luma).data)
-
-
-def expected_frames(info: MediaInfo, settings: RunSettings) -> int | None:
-    """How many frames the header lets us expect; None when it does not say."""
-    video = info.video
-    total = video.num_frames_from_header
-    seconds = video.duration_from_header_s or info.duration_from_header_s
-    if total is None and seconds and video.average_rate:
-        total = round(seconds * video.average_rate)
-    if total is None or not seconds or not (settings.start_s or settings.duration_s):
-        return total
-    shown = min(settings.duration_s or seconds, max(0.0, seconds - settings.start_s))
-    return max(1, round(total * shown / seconds))

@@ -183,9 +183,9 @@ def run_stages(
         out = queues[position + 1] if position + 1 < len(queues) else None
         items = stage(iter(queues[position]))
         threads.append(threading.Thread(target=work, args=(items, out), name=name))
-    for thread in threads:
-        thread.start()
     try:
+        for thread in threads:
+            thread.start()
         while any(thread.is_alive() for thread in threads):
             threads[-1].join(_WAKE_UP_S)
             if not threads[-1].is_alive():
@@ -197,6 +197,7 @@ def run_stages(
     finally:
         halt()
         for thread in threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
     if failures:
         raise failures[0]

@@ -239,3 +239,15 @@ def test_refuses_a_new_grid() -> None:
     smoother.push(0, luma, np.zeros((2, 4, 4), np.float32))
     with pytest.raises(ValueError, match=r"from \(2, 4, 4\) to \(2, 4, 5\)"):
         smoother.push(1, luma, np.zeros((2, 4, 5), np.float32))
+
+
+@pytest.mark.parametrize("lengths", [(3, 3, 3, 3, 3), (12, 3, 12)], ids=["montage", "insert"])
+def test_no_color_crosses_a_cut_that_the_detector_leaves_out(lengths: tuple[int, ...]) -> None:
+    """Shots too short to be counted as such still keep their own colours."""
+    scenes = [pan(seed, length) for seed, length in enumerate(lengths)]
+    for number, scene in enumerate(scenes):
+        tint = 40.0 if number % 2 else -40.0
+        scene.ab = [np.full_like(ab, tint) for ab in scene.ab]
+    film = sum(scenes[1:], scenes[0])
+    for true, item in zip(film.ab, smooth(7, film.luma, film.ab), strict=True):
+        np.testing.assert_allclose(item.ab, true, atol=1e-3)

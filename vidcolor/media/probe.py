@@ -294,7 +294,7 @@ def _notices(
     if video.start_pts is None:
         rate = float(video.average_rate or 25)
         notices.append(f"the file holds no times: {rate:g} frames per second are assumed")
-    notices += _format_notices(stream, frame, video)
+    notices += _format_notices(frame, video)
     if video.color.transfer in HDR_NAMES:
         notices.append(f"tagged as high dynamic range: {HDR_NAMES[video.color.transfer]}")
     side_data = {data.type.name for data in _side_data(frame)}
@@ -305,7 +305,7 @@ def _notices(
     return tuple(notices)
 
 
-def _format_notices(stream: Any, frame: av.VideoFrame, video: VideoInfo) -> list[str]:
+def _format_notices(frame: av.VideoFrame, video: VideoInfo) -> list[str]:
     notices = []
     name = video.layout.name
     if video.layout.is_rgb:
@@ -315,8 +315,6 @@ def _format_notices(stream: Any, frame: av.VideoFrame, video: VideoInfo) -> list
         notices.append(f"no colour range tag: {chosen} range assumed")
     if not video.layout.is_rgb and 0 in (frame.colorspace, frame.color_primaries):
         notices.append("impossible colour tags are treated as missing")
-    if video.layout.has_alpha or stream.metadata.get("alpha_mode") == "1":
-        notices.append("transparency is not kept")
     return notices
 
 

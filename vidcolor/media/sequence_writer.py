@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcolor.color import (
-    luma_from_rgb_codes,
     luma_range,
     neutral_code,
     resolve_tags,
@@ -181,8 +181,10 @@ class SequenceWriter:
         """All frames are written; what was counted."""
         return self.report
 
-    def verify(self) -> int:
+    def verify(self, tick: Callable[[], None] = lambda: None) -> int:
         """Decode every written picture and compare it with what was meant; how many there are.
+
+        ``tick`` is called for each; what it raises ends the verification.
 
         Raises
         ------
@@ -190,6 +192,7 @@ class SequenceWriter:
             Naming the first picture that differs.
         """
         for name, expected in self._written:
+            tick()
             picture = read_picture(self.temp_path / name, DEFAULT_LIMITS)
             if _checksum(picture.codes) != expected:
                 raise VerificationError(
@@ -229,8 +232,8 @@ class SequenceWriter:
         report.pts.append(source.pts)
         report.end_pts = source.pts + source.duration
         report.video_bytes += size
-        if self.target.color.full_range and self.target.color.matrix == 1:
-            luma = luma_from_rgb_codes(rgb, self.target.layout.bit_depth)
+        if self.target.color.full_range:
+            luma = np.rint(rgb @ np.array(luma_weights(self.target.color.matrix)))
             report.luma_identical_frames += bool(np.array_equal(luma, frame.luma))
 
 

@@ -32,6 +32,10 @@ from vidcolor.temporal.shots import ShotDetector
 RADII = (0, 1, 3, 7, 15)
 """Frames to either side that can be averaged: 2^k − 1 for k doubling steps."""
 
+LEAST_CONFIDENCE = 0.5
+"""Mean confidence of a link below which two neighbours share nothing, cut or not: no colour
+passes. Measured across cuts 0.11…0.29, within shots (whip pan, grain, flicker) at least 0.83."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmoothedAb:
@@ -178,7 +182,10 @@ class _ShotWindow:
         self._past.sums[0][here] = self._future.sums[0][here] = own
         if self._last_picture is not None:
             onward, back = self._estimator.link(self._last_picture, picture)
-            self._future.links[0][here - 1], self._past.links[0][here] = onward, back
+            if min(onward.confidence.mean(), back.confidence.mean()) >= LEAST_CONFIDENCE:
+                self._future.links[0][here - 1], self._past.links[0][here] = onward, back
+            else:
+                self._future.links[0][here - 1] = self._past.links[0][here] = None
         self._last_picture = picture
 
     def _emit_until(self, end: int) -> Iterator[SmoothedAb]:
