@@ -80,19 +80,28 @@ def make_source(
     slow pan over a photo with grain.
     """
     pictures = _film_pictures(film, width, height) if film else _pan_pictures(width, height)
+    there_and_back = [*pictures, *pictures[-2:0:-1]]
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = {"crf": "18", "preset": "veryfast"}
+        # Without B-frames the packets of one round can be repeated with later times.
+        stream.options = {"crf": "18", "preset": "veryfast", "bf": "0"}
         neutral = np.full((height // 2, width), 128, np.uint8)
-        for index in range(frames):
-            position = index % (2 * len(pictures) - 2) if len(pictures) > 1 else 0
-            luma = pictures[min(position, 2 * len(pictures) - 2 - position)]
+        packets = []
+        for index, luma in enumerate(there_and_back[:frames]):
             # (H, W) luma over (H/2, W): both chroma planes, the layout PyAV takes for yuv420p
             frame = av.VideoFrame.from_ndarray(np.vstack([luma, neutral]), "yuv420p")
             frame.pts, frame.time_base = index, Fraction(1, rate)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+            packets += stream.encode(frame)
+        packets += stream.encode(None)
+        payloads = [(bytes(packet), packet.is_keyframe) for packet in packets]
+        for index in range(frames):
+            payload, is_keyframe = payloads[index % len(payloads)]
+            packet = av.Packet(payload)
+            packet.stream, packet.is_keyframe = stream, is_keyframe
+            packet.pts = packet.dts = index
+            packet.duration, packet.time_base = 1, Fraction(1, rate)
+            container.mux(packet)
     return path
 
 

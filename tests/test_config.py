@@ -56,7 +56,12 @@ def test_a_preset_of_ones_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[look]\nstrenght = 1\n", r"mine\.toml: look\.strenght = 1 is not allowed"),
+        (
+            "[look]\nstrenght = 1\n",
+            r"mine\.toml: no field 'look\.strenght': did you mean 'look\.strength'\? "
+            r"allowed are strength$",
+        ),
+        ("[lok]\nstrength = 1\n", r"no field 'lok': .*allowed are allow_drop, .*, temporal$"),
         ("[look]\nstrength = 4\n", r"look\.strength = 4 is not allowed: .*less than"),
         ("[temporal]\nradius = 2\n", r"temporal\.radius = 2 is not allowed: .*0, 1, 3, 7 or 15"),
         ("[look\n", r"cannot read .*mine\.toml: .*fix the file"),
@@ -87,6 +92,27 @@ def test_override_replaces_only_what_it_names() -> None:
     changed = override(film, {"encode.codec": "ffv1", "overwrite": True})
     assert (changed.encode.codec, changed.overwrite) == ("ffv1", True)
     assert override(changed, {"encode.codec": "libx264", "overwrite": False}) == film
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"lok.strength": 1}, r"no field 'lok\.strength': did you mean 'look\.strength'\?"),
+        ({"strength": 1}, r"did you mean 'look\.strength'\? allowed are allow_drop, .*look"),
+        ({"look.strength.more": 1}, r"no field 'look\.strength\.more': .*it has no parts"),
+        ({"encode.options.crf.x": 1}, r"encode\.options\.crf\.x': 'crf' is a value"),
+        ({"zzz": 1}, r"no field 'zzz': allowed are"),
+        ({"look.strength": float("nan")}, "finite"),
+    ],
+)
+def test_override_refuses_a_field_that_is_not_there(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        override(load_preset("film"), changes)
+
+
+def test_override_reaches_into_a_free_table() -> None:
+    changed = override(load_preset("film"), {"encode.options.tune": "film"})
+    assert changed.encode.options["tune"] == "film"
 
 
 def test_override_refuses_what_is_not_allowed() -> None:

@@ -48,7 +48,7 @@ def test_the_tree_in_the_docstring_lists_exactly_these() -> None:
 
 @pytest.mark.parametrize("error", list(all_errors()), ids=lambda e: e.__name__)
 def test_every_error_says_when(error: type[VidcolorError]) -> None:
-    assert inspect.getdoc(error)
+    assert vars(error)["__doc__"]  # its own: getdoc would take the base's
 
 
 @pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143)])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import vidcolor
+from vidcolor.errors import SettingsError
 
 ROOT = Path(vidcolor.__file__).parent.parent
 
@@ -48,6 +49,17 @@ def test_every_name_loads(name: str) -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'colourise'"):
         _ = vidcolor.colourise
+
+
+def test_a_misspelt_change_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"colorize_video .*did you mean 'look\.strength'"):
+        vidcolor.colorize_video(tmp_path / "none.mp4", lok__strength=1)
+
+
+@pytest.mark.parametrize("strength", [9, -1, float("nan"), "loud"])
+def test_a_photos_strength_is_checked(tmp_path: Path, strength: float) -> None:
+    with pytest.raises(SettingsError, match=r"colorize_image: strength = "):
+        vidcolor.colorize_image(tmp_path / "none.png", strength=strength)
 
 
 def test_version_is_pyprojects() -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from vidcolor.colorizer import Colorizer
-from vidcolor.config import load_preset, override
-from vidcolor.engine import ProgressEvent, RunReport, color_film
+from vidcolor.config import LookSettings, load_preset, override, validate_settings
+from vidcolor.engine import color_film
 from vidcolor.look import Look
 from vidcolor.media.images import check_image_output, default_image_output, read_image, write_image
+from vidcolor.report import ProgressEvent, RunReport
 from vidcolor.stills import color_still
 
 
@@ -55,7 +56,8 @@ def colorize_video(
     True
     """
     dotted = {name.replace("__", "."): value for name, value in changes.items()}
-    settings = override(load_preset(preset), dotted)
+    origin = "colorize_video (written with __ for a dot)"
+    settings = override(load_preset(preset), dotted, origin=origin)
     return color_film(
         source,
         output,
@@ -84,7 +86,7 @@ def colorize_image(
     output:
         Where to write; the suffix picks the format. None is ``NAME.color.EXT`` beside it.
     strength:
-        Gain on a* and b*: 0 is grey, 1 the network's own.
+        Gain on a* and b*, 0…3: 0 is grey, 1 the network's own.
     overwrite:
         Replace an existing output.
     colorizer:
@@ -99,10 +101,11 @@ def colorize_image(
     VidcolorError
         One of its subclasses; nothing half-written is left.
     """
+    look = validate_settings(LookSettings, {"strength": strength}, origin="colorize_image")
     target = Path(output) if output else default_image_output(Path(source))
     check_image_output(Path(source), target, overwrite)
     still = read_image(Path(source))
     colorizer = colorizer or Colorizer()
-    rgb = color_still(still, colorizer.predict_plane, Look(strength))
+    rgb: Any = color_still(still, colorizer.predict_plane, Look.from_settings(look))
     write_image(target, rgb, still)
     return target

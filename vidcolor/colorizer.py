@@ -145,7 +145,7 @@ class Colorizer:
         self.precision = "bfloat16" if bf16 else "float32"
         network = prepare_for_inference(loaded.network, torch.bfloat16 if bf16 else torch.float32)
         try:
-            self.network = network.to(self.device, memory_format=torch.channels_last)
+            self.network = network.to(self.device).to(memory_format=torch.channels_last)
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise

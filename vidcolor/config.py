@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,7 +16,9 @@ S = TypeVar("S", bound=BaseModel)
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class EncodeSettings(_Settings):
@@ -54,7 +56,7 @@ class NetworkSettings(_Settings):
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
     batch_size: int | None = Field(default=None, ge=1, le=1024)
-    """Frames handed to the network at once; None picks one that fits the device."""
+    """Frames to a batch on a GPU, where None picks what fits; a CPU takes one at a time."""
     short_side: int | None = Field(default=None, ge=32, le=2048)
     """Short side in pixels of the picture the network sees; None takes the checkpoint's own."""
 
@@ -155,6 +157,11 @@ def read_toml(path: Path) -> dict[str, Any]:
 def validate_settings(model: type[S], values: dict[str, Any], origin: str) -> S:
     """Build ``model`` from ``values``; pydantic's errors become one line.
 
+    Parameters
+    ----------
+    origin:
+        Where the values came from; the message begins with it.
+
     Raises
     ------
     SettingsError
@@ -164,6 +171,9 @@ def validate_settings(model: type[S], values: dict[str, Any], origin: str) -> S:
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if first["type"] == "extra_forbidden":
+            parts = [part for part in first["loc"] if isinstance(part, str)]
+            raise _no_such_field(model, parts, origin) from error
         where = ".".join(str(part) for part in first["loc"]) or "settings"
         given = first.get("input")
         raise SettingsError(
@@ -171,19 +181,79 @@ def validate_settings(model: type[S], values: dict[str, Any], origin: str) -> S:
         ) from error
 
 
-def override(settings: S, changes: dict[str, Any]) -> S:
+def override(settings: S, changes: dict[str, Any], origin: str = "options") -> S:
     """A copy of ``settings`` with dotted fields replaced, ``{"encode.codec": "ffv1"}``.
+
+    Parameters
+    ----------
+    origin:
+        Where the changes came from; the message begins with it.
 
     Raises
     ------
     SettingsError
-        If a value is not allowed.
+        If there is no such field, or a value is not allowed.
     """
     values = settings.model_dump()
     for dotted, value in changes.items():
+        require_field(settings, dotted, origin)
         *parents, leaf = dotted.split(".")
         target = values
         for parent in parents:
-            target = target[parent]
+            target = target.setdefault(parent, {})
+            if not isinstance(target, dict):  # inside a free table, such as encode.options
+                raise SettingsError(f"{origin}: no field {dotted!r}: {parent!r} is a value")
         target[leaf] = value
-    return validate_settings(type(settings), values, origin="options")
+    return validate_settings(type(settings), values, origin=origin)
+
+
+def require_field(settings: BaseModel, dotted: str, origin: str) -> None:
+    """Refuse the name of a field that ``settings`` does not have.
+
+    Raises
+    ------
+    SettingsError
+        With the closest name and those that are allowed.
+    """
+    owner: Any = settings
+    parts = dotted.split(".")
+    for part in parts:
+        if isinstance(owner, dict):
+            return  # a free table, such as encode.options, takes any key
+        if isinstance(owner, list | tuple):
+            raise SettingsError(f"{origin}: {dotted!r} is inside a list, which is given whole")
+        if not isinstance(owner, BaseModel) or part not in type(owner).model_fields:
+            raise _no_such_field(type(settings), parts, origin)
+        owner = getattr(owner, part)
+
+
+def _no_such_field(model: type[BaseModel], parts: list[str], origin: str) -> SettingsError:
+    dotted = ".".join(parts)
+    close = difflib.get_close_matches(dotted, _dotted_fields(model), n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    owner: type[BaseModel] | None = model
+    for part in parts:
+        if owner is None or part not in owner.model_fields:
+            break
+        owner = _nested(owner, part)
+    allowed = f"allowed are {', '.join(sorted(owner.model_fields))}" if owner else "it has no parts"
+    return SettingsError(f"{origin}: no field {dotted!r}: {hint}{allowed}")
+
+
+def _dotted_fields(model: type[BaseModel], prefix: str = "") -> list[str]:
+    names = []
+    for name in model.model_fields:
+        names.append(prefix + name)
+        nested = _nested(model, name)
+        if nested is not None:
+            names += _dotted_fields(nested, f"{prefix}{name}.")
+    return names
+
+
+def _nested(model: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """The settings class that a field holds, on its own or in a tuple."""
+    annotation = model.model_fields[name].annotation
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None

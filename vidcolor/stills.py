@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +20,14 @@ Predict = Callable[[Plane, int, bool], npt.NDArray[np.float32]]
 STRIP_ROWS = 256
 """Rows coloured at once; bounds memory to about 60 bytes per pixel of a strip."""
 
+RgbCodes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+"""(H, W, 3) R′G′B′ code values."""
+
 STILL_TAGS = ColorTags(matrix=1, primaries=1, transfer=13, full_range=True, chroma_location=2)
 """sRGB, its luma weighted as BT.709 does."""
 
 
-def color_still(still: StillImage, predict: Predict, look: Look) -> npt.NDArray[np.generic]:
+def color_still(still: StillImage, predict: Predict, look: Look) -> RgbCodes:
     """Colour a photo.
 
     The luma of the result (BT.709 weights on its codes) is that of ``still`` within one code,
@@ -45,7 +49,7 @@ def color_still(still: StillImage, predict: Predict, look: Look) -> npt.NDArray[
     """
     height, width = still.luma.shape
     ab = look.apply(predict(still.luma, still.bit_depth, True))
-    rgb = np.empty((height, width, 3), code_type(still.bit_depth))
+    rgb = cast(RgbCodes, np.empty((height, width, 3), code_type(still.bit_depth)))
     if not ab.any():
         rgb[:] = still.luma[..., None]
         return rgb

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 from tests.cli.conftest import Program, error_line
-from vidcolor.models.checkpoint import list_shipped
+from vidcolor.models.checkpoint import list_shipped, resolve
 
 
 def test_list_shows_what_is_shipped(vidcolor: Program) -> None:
     names = [info.path.stem for info in list_shipped()]
+    assert names, "no checkpoint is shipped"
+    assert resolve("default").stem == names[0]
     result = vidcolor("checkpoints", "list")
     assert result.exit_code == 0
     assert [line.split()[0] for line in result.stdout.splitlines()] == names

@@ -10,13 +10,25 @@ from tests.synthetic import make_film
 from vidcolor.cli.films import (
     Job,
     UnfinishedFiles,
+    check_film,
     check_rate,
+    check_spares_inputs,
     find_films,
     plan_jobs,
     settle_output,
 )
 from vidcolor.config import RunSettings
-from vidcolor.errors import InputIsDirectoryError, OutputFolderError, SettingsError
+from vidcolor.errors import (
+    InputIsDirectoryError,
+    InputNotFoundError,
+    OutputFolderError,
+    OutputIsInputError,
+    SettingsError,
+)
+from vidcolor.media.atomic import AtomicFile
+from vidcolor.media.output import plan_any
+from vidcolor.media.probe import probe
+from vidcolor.media.sequence_writer import SequenceWriter
 
 
 def touch(*paths: Path) -> None:
@@ -78,6 +90,34 @@ def test_outputs_are_named_after_what_the_film_is(tmp_path: Path) -> None:
     assert settle_output(Job("x/scan_%06d.tif"), settings).parent == Path("x")
 
 
+def test_a_bad_argument_among_several_is_left_to_fail_in_its_turn(tmp_path: Path) -> None:
+    films, empty = tmp_path / "films", tmp_path / "empty"
+    touch(films / "a.mp4")
+    empty.mkdir()
+    assert find_films([str(empty), str(films)]) == [str(empty), str(films / "a.mp4")]
+    with pytest.raises(InputIsDirectoryError, match="no film in the folder"):
+        check_film(str(empty))
+
+
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)  # root may read every folder
+    with pytest.raises(InputNotFoundError, match=r"cannot be read: Permission denied"):
+        find_films([str(tmp_path)])
+
+
+def test_an_output_that_is_an_input(tmp_path: Path) -> None:
+    touch(tmp_path / "a.mp4", tmp_path / "b.mp4")
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "a.mp4")
+    sources = [str(tmp_path / "a.mp4"), "https://example.org/b.mp4", "none.mp4"]
+    check_spares_inputs(tmp_path / "b.mp4", sources)
+    check_spares_inputs(tmp_path / "none.mp4", sources)
+    with pytest.raises(OutputIsInputError, match=r"link\.mp4 is also an input"):
+        check_spares_inputs(tmp_path / "link.mp4", sources)
+
+
 def test_rate_is_for_image_sequences() -> None:
     check_rate(["a.mp4"], None)
     check_rate(["scan_%06d.tif"], "24")
@@ -92,7 +132,14 @@ def test_unfinished_files_are_only_those_of_this_run(tmp_path: Path) -> None:
     unfinished = UnfinishedFiles(output)
     ours = [tmp_path / ".a.color.mp4.12345678.part", tmp_path / ".a.color.mp4.abcdef00.part"]
     touch(ours[0], ours[1] / "frame_000001.tif")
-    kept = [older, tmp_path / ".b.color.mp4.12345678.part", output]
+    others = (
+        ".b.color.mp4.12345678.part",
+        ".a.color.mp4.mkv.12345678.part",  # of an output whose name begins alike
+        ".a.color.mp4.1234567.part",
+        ".a.color.mp4.1234567G.part",
+        ".a.color.mp4.12345678.part.old",
+    )
+    kept = [older, output, *(tmp_path / name for name in others)]
     touch(*kept)
     unfinished.delete()
     assert sorted(tmp_path.iterdir()) == sorted(kept)
@@ -103,6 +150,27 @@ def test_the_unfinished_pictures_of_a_sequence_are_a_folder(tmp_path: Path) -> N
     touch(tmp_path / ".out_06d.12345678.part" / "out_000001.tif")
     unfinished.delete()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a.color.mp4", "100%.mp4", "[x].mkv", "ü" * 125 + ".mp4"])
+def test_the_unfinished_file_is_the_one_that_is_really_made(tmp_path: Path, name: str) -> None:
+    output = tmp_path / name
+    unfinished = UnfinishedFiles(output)
+    file = AtomicFile(output)
+    assert file.temp.exists()
+    unfinished.delete()
+    assert not file.temp.exists()
+
+
+def test_the_unfinished_folder_is_the_one_that_is_really_made(tmp_path: Path) -> None:
+    output = tmp_path / f"{'long' * 30}_%04d.png"
+    info = probe(make_film(tmp_path / "a.mp4", frames=2))
+    unfinished = UnfinishedFiles(output)
+    target = plan_any(info, RunSettings(), output).target
+    writer = SequenceWriter(info, output, target)
+    assert writer.temp_path.exists()
+    unfinished.delete()
+    assert not writer.temp_path.exists()
 
 
 def test_unfinished_files_in_a_folder_that_is_not_there(tmp_path: Path) -> None:

@@ -107,6 +107,60 @@ def test_wrong_inputs(color: Program, tmp_path: Path) -> None:
         assert error_line(result)
 
 
+def test_a_bad_argument_does_not_keep_the_others_from_being_done(
+    color: Program, tmp_path: Path
+) -> None:
+    photo = make_photo(tmp_path / "p.png")
+    (tmp_path / "empty").mkdir()
+    result = color(tmp_path / "none.png", photo, tmp_path / "empty", tmp_path / f"{'n' * 300}.png")
+    assert result.exit_code == 3
+    none, empty, too_long = result.stderr.splitlines()
+    assert "none.png does not exist" in none
+    assert "no photo in the folder" in empty
+    assert "too long" in too_long
+    assert size(tmp_path / "p.color.png") == (48, 40)
+    assert "1 coloured, 3 failed" in result.stdout
+
+
+def test_another_input_is_not_overwritten(color: Program, tmp_path: Path) -> None:
+    photo, other = make_photo(tmp_path / "a.png"), make_photo(tmp_path / "a.color.png")
+    before = other.read_bytes()
+    result = color("--overwrite", photo, other)
+    assert result.exit_code == 21
+    assert "is also an input" in error_line(result)
+    assert other.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_read(
+    color: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)  # root may read every folder
+    result = color(tmp_path)
+    assert result.exit_code == 3
+    assert "Permission denied" in error_line(result)
+
+
+def test_the_output_is_in_colour(
+    vidcolor: Program, untrained_checkpoint: Path, tmp_path: Path
+) -> None:
+    photo = make_photo(tmp_path / "a.png")
+    assert vidcolor("image", "--checkpoint", untrained_checkpoint, photo).exit_code == 0
+    with Image.open(tmp_path / "a.color.png") as picture:
+        rgb = np.asarray(picture.convert("RGB")).astype(float)
+    assert np.ptp(rgb, axis=2).mean() > 20
+
+
+def test_the_log_file_tells_what_was_done(color: Program, tmp_path: Path) -> None:
+    photo, log = make_photo(tmp_path / "a.png"), tmp_path / "run.log"
+    assert color("--log-file", log, photo).exit_code == 0
+    text = log.read_text("utf-8")
+    for said in (f"source {photo}", "network untrained on cpu", "a.color.png"):
+        assert said in text
+
+
 def test_photos_of_one_name_cannot_share_a_folder(color: Program, tmp_path: Path) -> None:
     for name in "xy":
         (tmp_path / name).mkdir()

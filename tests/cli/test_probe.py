@@ -6,6 +6,8 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
+from PIL import Image
+
 from tests.cli.conftest import Program, error_line
 from tests.synthetic import make_film
 from vidcolor.cli.probe import color_line
@@ -55,6 +57,22 @@ def test_what_cannot_be_probed(vidcolor: Program, tmp_path: Path) -> None:
         result = vidcolor("probe", path)
         assert result.exit_code == code
         assert error_line(result)
+
+
+def test_a_photo_is_referred_to_the_command_for_photos(vidcolor: Program, tmp_path: Path) -> None:
+    photo = tmp_path / "a.png"
+    Image.new("L", (8, 8)).save(photo)
+    result = vidcolor("probe", photo)
+    assert result.exit_code == 6
+    assert "vidcolor image" in error_line(result)
+    assert "photo" not in vidcolor("probe", "--help").stdout
+
+
+def test_an_image_sequence(vidcolor: Program, tmp_path: Path) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "a_0001.png")
+    result = vidcolor("probe", tmp_path / "a_%04d.png")
+    assert result.exit_code == 0, result.stderr
+    assert "image sequence" in result.stdout
 
 
 def test_a_guessed_tag_is_marked() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import signal
@@ -11,35 +10,14 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.conftest import Program, error_line
-from tests.synthetic import decode_luma, make_film
-
-
-@pytest.fixture
-def film(tmp_path: Path) -> Path:
-    return make_film(tmp_path / "old.mp4", frames=12, audio=1)
-
-
-@pytest.fixture
-def color(vidcolor: Program, checkpoint: Path) -> Program:
-    """``vidcolor run`` with the small network, encoding as fast as it can."""
-
-    def call(*arguments: str | Path) -> Any:
-        fast = ("--checkpoint", checkpoint, "--encoder-option", "preset=ultrafast")
-        # On a slow machine a progress line could come between what the tests look at.
-        return vidcolor("run", *fast, "--progress", "none", *arguments)
-
-    return call
-
-
-def events(output: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in output.splitlines()]
+from tests.cli.conftest import Program, error_line, events
+from tests.synthetic import decode_luma, make_film, plane_values
 
 
 def test_a_film_is_coloured_beside_itself(color: Program, film: Path) -> None:
@@ -110,36 +88,82 @@ def test_progress_and_summary_as_json(color: Program, film: Path, tmp_path: Path
         "event": "end",
         "colored": 1,
         "failed": 1,
+        "stopped": 0,
         "not_started": 0,
         "exit_code": 3,
     }
 
 
+@pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])
+def test_the_end_comes_last_whatever_fails(
+    vidcolor: Program, film: Path, tmp_path: Path, dry_run: list[str]
+) -> None:
+    other = make_film(tmp_path / "other.mp4", frames=2)
+    command = ("run", film, other, "--progress", "json", *dry_run)
+    result = vidcolor(*command, "--checkpoint", "none.safetensors")
+    error, end = events(result.stdout)
+    assert (error["event"], error["source"], error["exit_code"]) == ("error", None, 30)
+    assert end == {
+        "event": "end",
+        "colored": 0,
+        "failed": 0,
+        "stopped": 0,
+        "not_started": 2,
+        "exit_code": 30,
+    }
+    error, end = events(vidcolor(*command, "--preset", "none").stdout)
+    assert (error["exit_code"], end["event"], end["exit_code"]) == (40, "end", 40)
+
+
+def test_the_output_is_in_colour(
+    vidcolor: Program, untrained_checkpoint: Path, tmp_path: Path
+) -> None:
+    source = make_film(tmp_path / "a.mp4", frames=3)
+    output = tmp_path / "a.color.mp4"
+    command = ("run", "--checkpoint", untrained_checkpoint, "--progress", "none", source)
+    assert vidcolor(*command).exit_code == 0
+    assert max(spreads(output)) > 10
+    assert vidcolor(*command, "--strength", "0", "--overwrite").exit_code == 0
+    assert max(spreads(output)) < 1
+
+
+def spreads(path: Path) -> list[float]:
+    """Mean distance from neutral, in codes, of each chroma plane of a film's first frame."""
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+    planes = (plane_values(frame, index) for index in (1, 2))
+    return [float(np.abs(plane.astype(float) - 128).mean()) for plane in planes]
+
+
+def test_a_bad_argument_does_not_keep_the_others_from_being_done(
+    color: Program, tmp_path: Path
+) -> None:
+    film = make_film(tmp_path / "a.mp4", frames=2)
+    (tmp_path / "empty").mkdir()
+    result = color(tmp_path / "empty", tmp_path / f"{'n' * 300}.mp4", film)
+    assert result.exit_code == 4
+    empty, too_long = result.stderr.splitlines()
+    assert "no film in the folder" in empty
+    assert "too long" in too_long
+    assert (tmp_path / "a.color.mp4").exists()
+    assert "1 coloured, 2 failed" in result.stdout
+
+
+def test_another_input_is_not_overwritten(color: Program, tmp_path: Path) -> None:
+    film = make_film(tmp_path / "b.mp4", frames=2)
+    other = make_film(tmp_path / "b.color.mp4", frames=2)
+    before = other.read_bytes()
+    for dry_run in (["--dry-run"], []):
+        result = color("--overwrite", film, other, *dry_run)
+        assert result.exit_code == 21
+        assert "is also an input" in error_line(result)
+        assert other.read_bytes() == before
+    assert (tmp_path / "b.color.color.mp4").exists()
+
+
 def test_quiet_says_nothing(color: Program, film: Path) -> None:
     result = color("-q", film)
     assert (result.exit_code, result.output) == (0, "")
-
-
-def test_a_dry_run_writes_nothing(color: Program, film: Path) -> None:
-    result = color("--dry-run", film, "--crf", "20")
-    assert (result.exit_code, result.stderr) == (0, "")
-    for said in ("old.color.mp4", "libx264", "crf=20", "64×48 yuv420p", "#1 audio: copied"):
-        assert said in result.stdout
-    assert [p.name for p in film.parent.iterdir()] == ["old.mp4"]
-
-
-def test_a_dry_run_as_json(color: Program, film: Path) -> None:
-    result = color("--dry-run", "--progress", "json", film)
-    (plan,) = events(result.stdout)
-    assert (plan["event"], plan["plan"]["codec"]) == ("plan", "libx264")
-    assert plan["output"] == str(film.with_name("old.color.mp4"))
-
-
-def test_a_dry_run_finds_what_would_fail(color: Program, vidcolor: Program, film: Path) -> None:
-    film.with_name("old.color.mp4").touch()
-    assert color("--dry-run", film).exit_code == 20
-    result = vidcolor("run", "--dry-run", film, "--checkpoint", "none.safetensors")
-    assert result.exit_code == 30
 
 
 def test_a_part_of_a_film(color: Program, tmp_path: Path) -> None:
@@ -156,8 +180,8 @@ def test_an_image_sequence_in_and_out(vidcolor: Program, checkpoint: Path, tmp_p
     for number in (7, 8, 9):
         Image.fromarray(ramp + np.uint8(number)).save(tmp_path / f"scan_{number:04d}.tif")
     pattern = tmp_path / "out_%04d.png"
-    command = ("run", tmp_path / "scan_%04d.tif", "--rate", "23.976", "-o", pattern)
-    command = (*command, "--progress", "none")
+    source = tmp_path / "scan_%04d.tif"
+    command = ("run", source, "--rate", "23.976", "-o", pattern, "--progress", "none")
     assert vidcolor(*command, "--dry-run", "--checkpoint", checkpoint).exit_code == 0
     assert not list(tmp_path.glob("*out*"))
     result = vidcolor(*command, "--checkpoint", checkpoint)
@@ -271,20 +295,23 @@ def test_ctrl_c_leaves_nothing_behind(color: Program, long_film: Path) -> None:
     thread.join()
     assert result.exit_code == 130
     assert error_line(result).endswith("the input is untouched")
-    assert "0 coloured, 1 failed, 1 not started" in result.stdout
+    assert "0 coloured, 0 failed, 1 stopped, 1 not started" in result.stdout
+    assert "failed (" not in result.stdout
     assert sorted(p.name for p in long_film.parent.iterdir()) == ["long.mkv", "never_begun.mkv"]
 
 
-def test_sigterm_ends_the_program_and_leaves_nothing_behind(
-    long_film: Path, checkpoint: Path
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_program_and_leaves_nothing_behind(
+    long_film: Path, checkpoint: Path, number: signal.Signals, code: int
 ) -> None:
     before = long_film.read_bytes()
-    command = [sys.executable, "-m", "vidcolor", "run", long_film, "--checkpoint", checkpoint]
+    options = [str(long_film), "--checkpoint", str(checkpoint)]
+    command = [sys.executable, "-m", "vidcolor", "run", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         wait_for_unfinished(long_film.parent)
-        process.terminate()
+        process.send_signal(number)
         _, said = process.communicate(timeout=60)
-    assert process.returncode == 143
+    assert process.returncode == code
     assert [p.name for p in long_film.parent.iterdir()] == ["long.mkv"]
     assert long_film.read_bytes() == before
     assert b"vidcolor: error: stopped;" in said

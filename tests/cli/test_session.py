@@ -62,6 +62,7 @@ def test_the_log_file_has_everything(tmp_path: Path, capsys: pytest.CaptureFixtu
     fail(NotMediaError("text"), 0, path)
     text = path.read_text("utf-8")
     assert "DEBUG vidcolor.somewhere: found 3 shots" in text
+    assert "ERROR vidcolor.cli: text (exit code 6)" in text
     assert "Traceback" in text
     assert "found" not in capsys.readouterr().err
 

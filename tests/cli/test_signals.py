@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from vidcolor.cli.signals import stop_on_signals
+from vidcolor.cli.signals import SHOW_CURSOR, stop_on_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -45,6 +46,23 @@ def test_the_second_signal_cleans_up_and_exits_whatever_is_running(tmp_path: Pat
     done = subprocess.run(command, capture_output=True, timeout=30, check=False)
     assert done.returncode == 143
     assert not unfinished.exists()
+
+
+def test_the_immediate_exit_shows_the_terminals_cursor_again() -> None:
+    code = (
+        "import os, signal\n"
+        "from vidcolor.cli.signals import stop_on_signals\n"
+        "with stop_on_signals(lambda: None):\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    screen, terminal = pty.openpty()
+    done = subprocess.run([sys.executable, "-c", code], stderr=terminal, timeout=30, check=False)
+    said = os.read(screen, 4096)
+    os.close(screen)
+    os.close(terminal)
+    assert done.returncode == 130
+    assert said.endswith(SHOW_CURSOR)
 
 
 def test_outside_the_main_thread_signals_are_left_alone() -> None:

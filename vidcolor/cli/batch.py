@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidcolor.cli.console import jsonable, print_json
-from vidcolor.cli.films import Job, UnfinishedFiles, settle_output
+from vidcolor.cli.console import jsonable
+from vidcolor.cli.events import Events
+from vidcolor.cli.films import (
+    Job,
+    UnfinishedFiles,
+    check_film,
+    check_spares_inputs,
+    settle_output,
+)
+from vidcolor.cli.narration import tell_report, tell_start
 from vidcolor.cli.progress import Mode, choose_reporter
 from vidcolor.cli.session import exit_code, report_failure
 from vidcolor.cli.signals import stop_on_signals
-from vidcolor.cli.summary import Outcome, print_outcomes, print_report
+from vidcolor.cli.summary import Outcome, print_outcomes, print_report, report_rows
 from vidcolor.config import RunSettings
 from vidcolor.errors import Interrupted, SettingsError
 
@@ -32,6 +40,8 @@ class Batch:
         Frames per second, if they are image sequences.
     progress, quiet:
         What is shown while they run and afterwards.
+    events:
+        Told how each film went.
     """
 
     def __init__(
@@ -41,13 +51,14 @@ class Batch:
         rate: str | None,
         progress: Mode,
         quiet: bool,
+        events: Events,
     ) -> None:
         self._jobs = jobs
         self._settings = settings
         self._rate = rate
-        self._json = progress == "json"
         self._quiet = quiet
-        self._written: set[Path] = set()
+        self._events = events
+        self._written: set[str] = set()
         self._reporter = choose_reporter(progress, quiet)
 
     def run(self) -> int:
@@ -73,7 +84,8 @@ class Batch:
         errors = [outcome.error for outcome in outcomes if outcome.error is not None]
         stopped = [error for error in errors if isinstance(error, Interrupted)]
         code = exit_code((stopped or errors)[0]) if errors else 0
-        self._show_all(outcomes, code)
+        if len(self._jobs) > 1 and not self._quiet and not self._events.active:
+            print_outcomes(outcomes, len(self._jobs) - len(outcomes))
         return code
 
     def _load(self) -> Colorizer:
@@ -91,15 +103,18 @@ class Batch:
             return Outcome(job, error=error)
 
     def _color(self, job: Job, colorizer: Colorizer | None) -> RunReport:
-        self._look_at(job)
+        check_film(job.source)
         output = settle_output(job, self._settings)
-        if output in self._written:
+        check_spares_inputs(output, [other.source for other in self._jobs if other != job])
+        place = os.path.realpath(output)
+        if place in self._written:
             raise SettingsError(
                 f"{output} was just written for another film of the same name; "
                 "colour this one alone, with its own -o"
             )
         from vidcolor.engine import color_film
 
+        tell_start(job.source, output)
         unfinished = UnfinishedFiles(output)
         with stop_on_signals(unfinished.delete) as stop, self._reporter.film(job) as on_progress:
             try:
@@ -115,35 +130,18 @@ class Batch:
             except Interrupted:
                 # The engine knows only that it was cancelled, not by which signal.
                 raise Interrupted(stop.signal_number) from None
-        self._written.add(output)
+        self._written.add(place)
         return report
-
-    @staticmethod
-    def _look_at(job: Job) -> None:
-        """Find a wrong path before the seconds that loading torch takes."""
-        from vidcolor.media.probe import check_input_path, is_sequence_pattern
-
-        if not is_sequence_pattern(job.source):
-            check_input_path(job.source)
 
     def _show(self, outcome: Outcome) -> None:
         if outcome.error is not None:
             several = len(self._jobs) > 1
-            code = report_failure(outcome.error, about=outcome.job.source if several else "")
-            if self._json:
-                about = {"source": outcome.job.source, "message": str(outcome.error)}
-                print_json({"event": "error", **about, "exit_code": code})
-        elif self._json:
-            print_json({"event": "summary", **jsonable(outcome.report)})
+            report_failure(outcome.error, about=outcome.job.source if several else "")
+            self._events.error(outcome.job.source, outcome.error)
+            return
+        assert outcome.report is not None
+        tell_report(outcome.report, report_rows(outcome.report))
+        if self._events.active:
+            self._events.summary(jsonable(outcome.report))
         elif not self._quiet:
-            assert outcome.report is not None
             print_report(outcome.report)
-
-    def _show_all(self, outcomes: Sequence[Outcome], code: int) -> None:
-        not_started = len(self._jobs) - len(outcomes)
-        if self._json:
-            failed = sum(outcome.error is not None for outcome in outcomes)
-            counts = {"colored": len(outcomes) - failed, "failed": failed}
-            print_json({"event": "end", **counts, "not_started": not_started, "exit_code": code})
-        elif len(self._jobs) > 1 and not self._quiet:
-            print_outcomes(outcomes, not_started)

@@ -5,21 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from vidcolor.cli.console import jsonable, plain, print_json, report_grid, stdout
-from vidcolor.cli.films import Job, settle_output
+from vidcolor.cli.console import jsonable, plain, report_grid, stdout
+from vidcolor.cli.events import Events
+from vidcolor.cli.films import Job, check_film, check_spares_inputs, settle_output
+from vidcolor.cli.narration import tell_notices, tell_start
 from vidcolor.cli.probe import color_line
 from vidcolor.cli.session import report_failure
 from vidcolor.cli.summary import stream_line
 from vidcolor.config import RunSettings
+from vidcolor.errors import Interrupted, OutputFolderError
 
 if TYPE_CHECKING:
+    from vidcolor.frames import MediaInfo
     from vidcolor.media.plan import OutputPlan
 
 
 def print_plans(
-    jobs: Sequence[Job], settings: RunSettings, rate: str | None, *, as_json: bool, quiet: bool
+    jobs: Sequence[Job],
+    settings: RunSettings,
+    rate: str | None,
+    events: Events,
+    *,
+    quiet: bool,
 ) -> int:
     """Print what would be done to each film.
 
@@ -36,18 +46,16 @@ def print_plans(
     codes: list[int] = []
     for job in jobs:
         try:
-            output, plan = _plan(job, settings, rate)
+            output, plan = _plan(job, settings, rate, [j.source for j in jobs if j != job])
+        except Interrupted:
+            raise
         except Exception as error:
-            code = report_failure(error, about=job.source if len(jobs) > 1 else "")
-            codes.append(code)
-            if as_json:
-                about = {"source": job.source, "message": str(error)}
-                print_json({"event": "error", **about, "exit_code": code})
+            codes.append(report_failure(error, about=job.source if len(jobs) > 1 else ""))
+            events.error(job.source, error)
         else:
-            if as_json:
-                where = {"source": job.source, "output": output}
-                print_json(jsonable({"event": "plan", **where, "plan": plan}))
-            elif not quiet:
+            tell_notices(job.source, plan.notices)
+            events.plan(job.source, output, plan)
+            if not quiet and not events.active:
                 heading = plain(f"{job.source} → {output}", "bold")
                 stdout().print(heading, soft_wrap=True)
                 report_grid(plan_rows(settings, plan, network))
@@ -63,12 +71,17 @@ def _network(settings: RunSettings) -> str:
     return f"{info.name} ({info.architecture}) on {pick_device(settings.network.device)}"
 
 
-def _plan(job: Job, settings: RunSettings, rate: str | None) -> tuple[Path, OutputPlan]:
+def _plan(
+    job: Job, settings: RunSettings, rate: str | None, others: Sequence[str]
+) -> tuple[Path, OutputPlan]:
     """The output's path and plan, which then also tells what was noticed about the source."""
     from vidcolor.media.output import plan_any
     from vidcolor.media.sequence import open_source
 
+    check_film(job.source)
     output = settle_output(job, settings)
+    check_spares_inputs(output, others)
+    tell_start(job.source, output)
     with open_source(
         job.source,
         rate=rate,
@@ -77,7 +90,39 @@ def _plan(job: Job, settings: RunSettings, rate: str | None) -> tuple[Path, Outp
         keep_partial=settings.keep_partial,
     ) as reader:
         plan = plan_any(reader.info, settings, output)
+        _try_encoder(reader.info, plan)
     return output, replace(plan, notices=(*reader.info.notices, *plan.notices))
+
+
+def _try_encoder(info: MediaInfo, plan: OutputPlan) -> None:
+    """Open the encoder and the container once, in a folder that is deleted again.
+
+    Only that shows an option, or a value of one, which the encoder does not know.
+
+    Raises
+    ------
+    EncoderOptionError, EncoderError
+    OutputFolderError
+        If there is no folder for temporary files.
+    """
+    from vidcolor.media.plan import IMAGE_SEQUENCE
+    from vidcolor.media.writer import FilmWriter
+
+    if plan.container == IMAGE_SEQUENCE:
+        return
+    # The copied streams are tried by the plan itself; here they would only cost time.
+    only_video = replace(plan, streams=tuple(s for s in plan.streams if s.action == "color"))
+    # Of one frame, because the folder for temporary files need not have room for the film.
+    one_frame = replace(info, video=replace(info.video, num_frames_from_header=1))
+    try:
+        temporary = TemporaryDirectory(prefix="vidcolor-")
+    except OSError as error:
+        raise OutputFolderError(
+            f"the encoder cannot be tried without a folder for temporary files: {error.strerror}; "
+            "set TMPDIR to one that can be written"
+        ) from error
+    with temporary as folder, FilmWriter(one_frame, Path(folder) / "trial", only_video):
+        pass
 
 
 def plan_rows(settings: RunSettings, plan: OutputPlan, network: str) -> Iterable[tuple[str, str]]:

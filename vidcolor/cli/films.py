@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidcolor.errors import InputIsDirectoryError, OutputFolderError, SettingsError
+from vidcolor.errors import (
+    InputError,
+    InputIsDirectoryError,
+    InputNotFoundError,
+    OutputFolderError,
+    OutputIsInputError,
+    SettingsError,
+)
 
 if TYPE_CHECKING:
     from vidcolor.config import RunSettings
@@ -40,32 +49,120 @@ class Job:
 def find_films(arguments: Sequence[str]) -> list[str]:
     """The films that ``arguments`` name: files as they are, folders as the films in them.
 
+    Of several arguments one that cannot be read stays as it is, to fail in its turn
+    (`check_film`) and not keep the others from being done.
+
+    Raises
+    ------
+    InputError
+        If the only argument is a folder that holds no film or cannot be read.
+    """
+    return expand_all(arguments, films_in)
+
+
+def expand_all(arguments: Sequence[str], files_in: Callable[[str], list[str]]) -> list[str]:
+    """``arguments``, with what ``files_in`` finds in them in place of folders."""
+    found: list[str] = []
+    for argument in arguments:
+        try:
+            found += files_in(argument) if is_existing_folder(argument) else [argument]
+        except InputError:
+            if len(arguments) == 1:
+                raise
+            found.append(argument)
+    return found
+
+
+def films_in(folder: str) -> list[str]:
+    """The films directly in ``folder``, by name.
+
     Raises
     ------
     InputIsDirectoryError
-        If a folder holds no film.
+        If there is none.
+    InputNotFoundError
+        If the folder cannot be read.
     """
-    return [film for argument in arguments for film in _expand(argument)]
-
-
-def _expand(argument: str) -> list[str]:
-    folder = Path(argument)
-    if not argument or not folder.is_dir():
-        return [argument]
-    films = [
-        path
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in FILM_SUFFIXES
-        and not path.stem.endswith(OUR_MARK)
-        and not path.name.startswith(".")
-        and path.is_file()
-    ]
+    films = files_with(folder, FILM_SUFFIXES)
     if not films:
         raise InputIsDirectoryError(
-            f"no film in the folder {argument!r}: subfolders are not searched; name the files, "
+            f"no film in the folder {folder!r}: subfolders are not searched; name the files, "
             "or give the pattern of an image sequence, such as 'scan_%06d.tif' --rate 24"
         )
-    return [str(path) for path in films]
+    return films
+
+
+def files_with(folder: str, suffixes: Sequence[str]) -> list[str]:
+    """Visible files in ``folder`` that end in one of ``suffixes`` and are not our own outputs.
+
+    Raises
+    ------
+    InputNotFoundError
+        If the folder cannot be read.
+    """
+    with paths_explained(folder):
+        return [
+            str(path)
+            for path in sorted(Path(folder).iterdir())
+            if path.suffix.lower() in suffixes
+            and not path.stem.endswith(OUR_MARK)
+            and not path.name.startswith(".")
+            and path.is_file()
+        ]
+
+
+def check_film(source: str) -> None:
+    """Find a wrong path before the seconds that loading torch takes.
+
+    Raises
+    ------
+    InputError
+        One of its subclasses.
+    """
+    from vidcolor.media.safety import check_input_path
+
+    if is_existing_folder(source):
+        films_in(source)
+    if not is_sequence(source):
+        check_input_path(source)
+
+
+def is_existing_folder(path: str) -> bool:
+    """Whether there is such a folder; a path that cannot even be looked at is none."""
+    try:
+        return bool(path) and Path(path).is_dir()
+    except OSError:
+        return False
+
+
+def is_sequence(source: str) -> bool:
+    """Whether ``source`` is the pattern of an image sequence.
+
+    Raises
+    ------
+    InputNotFoundError
+        If it cannot be a path.
+    """
+    from vidcolor.media.probe import is_sequence_pattern
+
+    with paths_explained(source):
+        return is_sequence_pattern(source)
+
+
+@contextmanager
+def paths_explained(path: object) -> Iterator[None]:
+    """An `OSError` about ``path``, such as a name that is too long, becomes one clear line.
+
+    Raises
+    ------
+    InputNotFoundError
+        In its place.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputNotFoundError(f"{path} cannot be read: {reason}; check the path") from error
 
 
 def plan_jobs(films: Sequence[str], output: str | None) -> list[Job]:
@@ -85,7 +182,7 @@ def plan_jobs(films: Sequence[str], output: str | None) -> list[Job]:
         return [Job(film) for film in films]
     if len(films) == 1 and not is_folder(output):
         return [Job(films[0], file=Path(output))]
-    if not Path(output).is_dir():
+    if not is_existing_folder(output):
         raise OutputFolderError(
             f"there is no folder {output!r}: make it first (mkdir), or colour one film at a time "
             "with -o FILE"
@@ -100,44 +197,61 @@ def settle_output(job: Job, settings: RunSettings) -> Path:
     ------
     InputError
         If the film cannot be opened.
+    OutputFolderError
+        If what the user gave cannot be a path.
     """
     if job.file is not None:
+        _is_sequence_output(job.file)
         return job.file
     from vidcolor.media.plan import default_output
-    from vidcolor.media.probe import is_sequence_pattern, probe
+    from vidcolor.media.probe import probe
 
-    info = None if is_sequence_pattern(job.source) else probe(job.source)
+    info = None if is_sequence(job.source) else probe(job.source)
     beside = default_output(Path(job.source), settings, info)
     return beside if job.folder is None else job.folder / beside.name
+
+
+def check_spares_inputs(output: Path, sources: Iterable[str]) -> None:
+    """Refuse an output that is one of the command line's inputs, even with ``--overwrite``.
+
+    Raises
+    ------
+    OutputIsInputError
+        Naming the input.
+    """
+    for source in sources:
+        # What does not exist cannot be destroyed.
+        with suppress(OSError):
+            if os.path.samefile(output, source):
+                raise OutputIsInputError(
+                    f"{output} is also an input ({source}) and would be destroyed; give another "
+                    "output with -o"
+                )
 
 
 def is_folder(output: str) -> bool:
     """Whether ``-o`` means a folder: it is one, or is written like one."""
     separators = tuple(filter(None, (os.sep, os.altsep)))
-    return Path(output).is_dir() or output.endswith(separators)
+    return is_existing_folder(output) or output.endswith(separators)
 
 
 class UnfinishedFiles:
     """Finds what a run that is stopped at once leaves beside its output.
 
-    Only what was not there when the run began is ever deleted: another run of vidcolor may be
-    writing in the same folder.
+    Only names that this output's temporary file can have, and only what was not there when the
+    run began: other runs of vidcolor may be writing in the same folder.
     """
 
     def __init__(self, output: Path) -> None:
-        self._output = output
+        self._folder = output.parent
+        self._name = _temporary_name(output)
         self._before = self._present()
 
     def _present(self) -> set[Path]:
-        # A long name is shortened to make room for the rest of the temporary one; that of an
-        # image sequence stands for many files and becomes a folder.
-        name = self._output.name
-        start = f".{self._output.stem.replace('%', '') if '%' in name else name}"[:60]
         try:
-            found = list(self._output.parent.iterdir())
+            return {path for path in self._folder.iterdir() if self._name.fullmatch(path.name)}
         except OSError:
             return set()
-        return {p for p in found if p.name.startswith(start) and p.name.endswith(".part")}
 
     def delete(self) -> None:
         """Delete them."""
@@ -146,6 +260,30 @@ class UnfinishedFiles:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+
+def _is_sequence_output(output: Path) -> bool:
+    from vidcolor.media.probe import is_sequence_pattern
+
+    try:
+        return is_sequence_pattern(output)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputFolderError(
+            f"{output} cannot be written: {reason}; choose another output"
+        ) from error
+
+
+def _temporary_name(output: Path) -> re.Pattern[str]:
+    """The names that `AtomicFile` or, for pictures, `SequenceWriter` may choose."""
+    from vidcolor.media.atomic import LONGEST_NAME_BYTES
+
+    if _is_sequence_output(output):
+        stem = output.stem.replace("%", "")[:100]
+    else:
+        room = LONGEST_NAME_BYTES - len("..00000000.part")
+        stem = os.fsdecode(os.fsencode(output.name)[:room])
+    return re.compile(rf"\.{re.escape(stem)}\.[0-9a-f]{{8}}\.part", re.DOTALL)
 
 
 def check_rate(films: Sequence[str], rate: str | None) -> None:
@@ -158,10 +296,8 @@ def check_rate(films: Sequence[str], rate: str | None) -> None:
     """
     if rate is None:
         return
-    from vidcolor.media.probe import is_sequence_pattern
-
     for film in films:
-        if not is_sequence_pattern(film):
+        if not is_sequence(film):
             raise SettingsError(
                 f"--rate is for image sequences such as 'scan_%06d.tif', and {film!r} is not one: "
                 "a film keeps its own times; leave --rate away"

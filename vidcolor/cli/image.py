@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import signal
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +14,16 @@ import typer
 
 from vidcolor.cli import options
 from vidcolor.cli.console import plain, stdout
+from vidcolor.cli.films import (
+    check_spares_inputs,
+    expand_all,
+    files_with,
+    is_existing_folder,
+    is_folder,
+)
 from vidcolor.cli.session import exit_code, report_failure, session
 from vidcolor.errors import (
+    InputError,
     InputIsDirectoryError,
     Interrupted,
     OutputFolderError,
@@ -22,6 +32,9 @@ from vidcolor.errors import (
 
 if TYPE_CHECKING:
     from vidcolor.colorizer import Colorizer
+    from vidcolor.config import NetworkSettings
+
+log = logging.getLogger("vidcolor.cli")
 
 PHOTO_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """What counts as a photo when a folder is given; a file named on its own may end in anything."""
@@ -61,11 +74,9 @@ def image(
         network = validate_settings(NetworkSettings, wanted, origin="options")
         gain = {} if strength is None else {"strength": strength}
         look = validate_settings(LookSettings, gain, origin="options")
+        log.debug("settings %s %s", network.model_dump_json(), look.model_dump_json())
         jobs = plan_photos(find_photos(photos), output)
-
-        from vidcolor.colorizer import Colorizer
-
-        code = _color_all(jobs, Colorizer(network), look.strength, overwrite, quiet)
+        code = _color_all(jobs, network, look.strength, overwrite, quiet)
         if code:
             raise typer.Exit(code)
 
@@ -73,37 +84,40 @@ def image(
 def find_photos(arguments: Sequence[str]) -> list[str]:
     """The photos that ``arguments`` name: files as they are, folders as the photos in them.
 
+    Of several arguments one that cannot be read stays as it is, to fail in its turn
+    (`check_photo`) and not keep the others from being done.
+
     Raises
     ------
-    VidcolorError
-        If a file is missing or empty, or a folder holds no photo.
+    InputError
+        If the only argument is a folder that holds no photo or cannot be read.
     """
-    return [photo for argument in arguments for photo in _expand(argument)]
+    return expand_all(arguments, _photos_in)
 
 
-def _expand(argument: str) -> list[str]:
-    from vidcolor.cli.films import OUR_MARK
-    from vidcolor.media.probe import check_input_path
-
-    folder = Path(argument)
-    if not argument or not folder.is_dir():
-        # Before the seconds that loading torch takes.
-        check_input_path(argument)
-        return [argument]
-    photos = [
-        path
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in PHOTO_SUFFIXES
-        and not path.stem.endswith(OUR_MARK)
-        and not path.name.startswith(".")
-        and path.is_file()
-    ]
+def _photos_in(folder: str) -> list[str]:
+    photos = files_with(folder, PHOTO_SUFFIXES)
     if not photos:
         raise InputIsDirectoryError(
-            f"no photo in the folder {argument!r}: subfolders are not searched; "
+            f"no photo in the folder {folder!r}: subfolders are not searched; "
             f"it must hold {', '.join(PHOTO_SUFFIXES)} files"
         )
-    return [str(path) for path in photos]
+    return photos
+
+
+def check_photo(photo: Path) -> None:
+    """Find a wrong path before the seconds that loading torch takes.
+
+    Raises
+    ------
+    InputError
+        One of its subclasses.
+    """
+    from vidcolor.media.safety import check_input_path
+
+    if is_existing_folder(str(photo)):
+        _photos_in(str(photo))
+    check_input_path(photo)
 
 
 def plan_photos(photos: Sequence[str], output: str | None) -> list[tuple[Path, Path]]:
@@ -116,13 +130,12 @@ def plan_photos(photos: Sequence[str], output: str | None) -> list[tuple[Path, P
     SettingsError
         If two photos would be written under the same name.
     """
-    from vidcolor.cli.films import is_folder
     from vidcolor.media.images import default_image_output
 
     beside = [(Path(photo), default_image_output(Path(photo))) for photo in photos]
     if output is not None and len(photos) == 1 and not is_folder(output):
         return [(beside[0][0], Path(output))]
-    if output is not None and not Path(output).is_dir():
+    if output is not None and not is_existing_folder(output):
         raise OutputFolderError(
             f"there is no folder {output!r}: make it first (mkdir), or colour one photo at a time "
             "with -o FILE"
@@ -139,20 +152,23 @@ def plan_photos(photos: Sequence[str], output: str | None) -> list[tuple[Path, P
 
 def _color_all(
     jobs: Sequence[tuple[Path, Path]],
-    colorizer: Colorizer,
+    network: NetworkSettings,
     strength: float,
     overwrite: bool,
     quiet: bool,
 ) -> int:
     """Colour each photo, going on after a failure; 0, or the first failure's exit code."""
-    from vidcolor.api import colorize_image
-
+    wrong = {photo: error for photo, _ in jobs if (error := _wrong_path(photo)) is not None}
+    colorizer = None if len(wrong) == len(jobs) else _load(network)
+    photos = [str(photo) for photo, _ in jobs]
     codes: list[int] = []
     for photo, output in jobs:
         try:
-            written = colorize_image(
-                photo, output, strength=strength, overwrite=overwrite, colorizer=colorizer
-            )
+            if photo in wrong:
+                raise wrong[photo]
+            assert colorizer is not None
+            check_spares_inputs(output, [other for other in photos if other != str(photo)])
+            written = _color(photo, output, colorizer, strength, overwrite)
         except KeyboardInterrupt:
             raise Interrupted(signal.SIGINT) from None
         except Interrupted:
@@ -166,3 +182,34 @@ def _color_all(
     if codes and len(jobs) > 1 and not quiet:
         stdout().print(f"{len(jobs) - len(codes)} coloured, {len(codes)} failed")
     return codes[0] if codes else 0
+
+
+def _wrong_path(photo: Path) -> InputError | None:
+    try:
+        check_photo(photo)
+    except InputError as error:
+        return error
+    return None
+
+
+def _load(network: NetworkSettings) -> Colorizer:
+    from vidcolor.colorizer import Colorizer
+
+    colorizer = Colorizer(network)
+    log.info("network %s on %s", colorizer.info.name, colorizer.device)
+    return colorizer
+
+
+def _color(
+    photo: Path, output: Path, colorizer: Colorizer, strength: float, overwrite: bool
+) -> Path:
+    from vidcolor.api import colorize_image
+
+    log.info("source %s", photo)
+    begin = time.perf_counter()
+    written = colorize_image(
+        photo, output, strength=strength, overwrite=overwrite, colorizer=colorizer
+    )
+    log.debug("took %.2f s", time.perf_counter() - begin)
+    log.info("wrote %s", written)
+    return written

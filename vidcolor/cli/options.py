@@ -105,7 +105,7 @@ BatchSize = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Frames handed to the network at once; changes the speed, never the result.",
+        help="Frames to a batch on a GPU; a CPU takes one at a time whatever this says.",
         show_default="what fits",
         rich_help_panel=COLOR,
     ),
@@ -234,7 +234,7 @@ Verbose = Annotated[
         "--verbose",
         count=True,
         metavar="",
-        help="Say more; -vv shows tracebacks.",
+        help="Say what is done; -vv also shows times and tracebacks.",
         show_default=False,
         rich_help_panel=SHOWN,
     ),

@@ -42,7 +42,7 @@ TAG_NAMES = {
 
 def probe(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="A film or a photo.", show_default=False)
+        str, typer.Argument(metavar="FILE", help="A film or an image sequence.", show_default=False)
     ],
     as_json: Annotated[
         bool, typer.Option("--json", metavar="", help="Everything, as one JSON object.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidcolor.cli import options
+from vidcolor.cli.events import Events
 from vidcolor.cli.progress import Mode
 from vidcolor.cli.session import session
 
@@ -66,7 +67,8 @@ def run(
     log_file: options.LogFile = None,
 ) -> None:
     """Colour films; luma, times, sound, subtitles and chapters stay what they are."""
-    with session(-1 if quiet else verbose, log_file):
+    with session(-1 if quiet else verbose, log_file), Events(progress == "json") as events:
+        from vidcolor.cli.narration import tell_settings
         from vidcolor.cli.settings import build_settings
 
         given = {
@@ -85,15 +87,17 @@ def run(
         settings = build_settings(
             preset, given, codec=codec, crf=crf, encoder_options=encoder_option or ()
         )
+        tell_settings(settings)
         jobs = _jobs(films, output, rate)
+        events.films = len(jobs)
         if dry_run:
             from vidcolor.cli.dry_run import print_plans
 
-            code = print_plans(jobs, settings, rate, as_json=progress == "json", quiet=quiet)
+            code = print_plans(jobs, settings, rate, events, quiet=quiet)
         else:
             from vidcolor.cli.batch import Batch
 
-            code = Batch(jobs, settings, rate, progress, quiet).run()
+            code = Batch(jobs, settings, rate, progress, quiet, events).run()
         if code:
             raise typer.Exit(code)
 

@@ -18,6 +18,9 @@ from vidcolor.errors import Interrupted, OutputFolderError, VidcolorError
 
 log = logging.getLogger("vidcolor.cli")
 
+_log_files: list[logging.Handler] = []
+# Errors are handed to these alone: on stderr an error has its own line.
+
 CONSOLE_LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO, 2: logging.DEBUG}
 """Lowest level that reaches stderr, by verbosity: -1 is ``-q``, 1 ``-v``, 2 ``-vv``."""
 
@@ -67,7 +70,13 @@ def report_failure(error: Exception, about: str = "") -> int:
     """
     expected = isinstance(error, VidcolorError)
     text = str(error) if expected else BUG_LINE.format(kind=type(error).__name__, text=error)
-    print_error(text if Path(about).name in text else f"{about}: {text}")
+    line = text if Path(about).name in text else f"{about}: {text}"
+    print_error(line)
+    record = log.makeRecord(
+        log.name, logging.ERROR, __file__, 0, "%s (exit code %d)", (line, exit_code(error)), None
+    )
+    for handler in _log_files:
+        handler.handle(record)
     log.log(logging.DEBUG if expected else logging.INFO, "traceback", exc_info=error)
     return exit_code(error)
 
@@ -109,14 +118,14 @@ def _logging(verbosity: int, log_file: Path | None) -> Iterator[None]:
     console = _ConsoleHandler(level)
     # Other libraries' warnings mean nothing to somebody who colours a film.
     console.addFilter(lambda record: verbosity > 0 or record.name.startswith("vidcolor"))
-    handlers: list[logging.Handler] = [console]
-    if log_file is not None:
-        handlers.append(_file_handler(log_file))
+    to_file = [] if log_file is None else [_file_handler(log_file)]
+    handlers = [console, *to_file]
     ours, root = logging.getLogger("vidcolor"), logging.getLogger()
     before = ours.level
     ours.setLevel(logging.DEBUG if log_file is not None else level)
     for handler in handlers:
         root.addHandler(handler)
+    _log_files.extend(to_file)
     with warnings.catch_warnings():
         logging.captureWarnings(True)
         try:
@@ -127,6 +136,7 @@ def _logging(verbosity: int, log_file: Path | None) -> Iterator[None]:
             for handler in handlers:
                 root.removeHandler(handler)
                 handler.close()
+            del _log_files[len(_log_files) - len(to_file) :]
 
 
 def _file_handler(path: Path) -> logging.Handler:

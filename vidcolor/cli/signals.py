@@ -14,6 +14,10 @@ STOPPING = b"\nvidcolor: stopping; once more to stop at once\n"
 """Said at the first signal, because the encoder may need a moment to close."""
 
 
+SHOW_CURSOR = b"\x1b[?25h"
+"""ECMA-48's private mode 25; a live progress bar has hidden the terminal's cursor."""
+
+
 @dataclass(slots=True)
 class StopRequest:
     """Whether, and by which signal, the user asked to stop."""
@@ -38,6 +42,9 @@ def stop_on_signals(clean_up: Callable[[], None]) -> Iterator[StopRequest]:
         if request.event.is_set():
             with suppress(OSError):
                 clean_up()
+            with suppress(OSError):
+                if os.isatty(2):
+                    os.write(2, SHOW_CURSOR)
             # Not sys.exit: a thread inside the encoder could hold the interpreter for minutes.
             os._exit(128 + number)
         request.signal_number = number

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vidcolor.cli.console import clock, plain, report_grid, stdout
 from vidcolor.cli.films import Job
 from vidcolor.cli.session import exit_code
+from vidcolor.errors import Interrupted
 
 if TYPE_CHECKING:
     from vidcolor.report import RunReport
@@ -94,17 +95,22 @@ def print_outcomes(outcomes: Sequence[Outcome], not_started: int) -> None:
     for outcome in outcomes:
         table.add_row(*_outcome_cells(outcome))
     stdout().print(table)
-    failed = sum(outcome.error is not None for outcome in outcomes)
-    rest = f", {not_started} not started" if not_started else ""
-    stdout().print(f"{len(outcomes) - failed} coloured, {failed} failed{rest}")
+    colored = sum(outcome.error is None for outcome in outcomes)
+    stopped = sum(isinstance(outcome.error, Interrupted) for outcome in outcomes)
+    counts = [f"{colored} coloured", f"{len(outcomes) - colored - stopped} failed"]
+    counts += [
+        f"{n} {what}" for n, what in ((stopped, "stopped"), (not_started, "not started")) if n
+    ]
+    stdout().print(", ".join(counts))
 
 
 def _outcome_cells(outcome: Outcome) -> list[Any]:
     name = plain(outcome.job.source)
     if outcome.report is None:
         assert outcome.error is not None
-        code = exit_code(outcome.error)
-        return [name, plain(f"failed ({code})", "red"), "", "", ""]
+        if isinstance(outcome.error, Interrupted):
+            return [name, plain("stopped", "yellow"), "", "", ""]
+        return [name, plain(f"failed ({exit_code(outcome.error)})", "red"), "", "", ""]
     report = outcome.report
     cells = (str(report.frames_out), f"{report.fps:.1f}", clock(report.wall_s))
     return [name, plain("coloured", "green"), *map(plain, cells)]

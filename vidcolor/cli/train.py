@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from vidcolor.training.callbacks import TrainingProgress
     from vidcolor.training.recipe import Recipe
     from vidcolor.training.run import TrainingResult
+
+log = logging.getLogger("vidcolor.cli")
 
 _NEEDED = ("lightning",)
 """What the extra ``train`` brings."""
@@ -86,6 +89,8 @@ def train(
         _require_extra()
         loaded = _load_recipe(recipe, change or [], max_steps)
         folder = output or Path("runs") / loaded.name
+        log.info("recipe %s: %d steps, into %s", loaded.name, loaded.max_steps, folder)
+        log.debug("settings %s", loaded.model_dump_json())
         if export_only:
             _export(loaded, data, val or [], folder)
             return
@@ -99,6 +104,8 @@ def train(
         # What a second Ctrl-C leaves behind is the checkpoint before: there is nothing to delete.
         with stop_on_signals(lambda: None) as stop:
             result = _train(loaded, data, folder, stop, arguments)
+        for name, value in _summary(result, folder):
+            log.info("%s: %s", name, value)
         if progress == "json":
             print_json({"result": result})
         elif not quiet:

@@ -34,7 +34,7 @@ RADII = (0, 1, 3, 7, 15)
 
 LEAST_CONFIDENCE = 0.5
 """Mean confidence of a link below which two neighbours share nothing, cut or not: no colour
-passes. Measured across cuts 0.11…0.29, within shots (whip pan, grain, flicker) at least 0.83."""
+passes. Links across cuts lie far below, links within a shot, also a whip pan's, far above."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

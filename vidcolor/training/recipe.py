@@ -263,9 +263,7 @@ def load_recipe(name_or_path: str, changes: dict[str, Any] | None = None) -> Rec
     recipe = validate_settings(Recipe, values, origin=f"recipe {name_or_path}")
     if not changes:
         return recipe
-    for dotted in changes:
-        _require_field(recipe, dotted)
-    return override(recipe, changes)
+    return override(recipe, changes, origin=f"recipe {name_or_path}")
 
 
 def parse_changes(assignments: list[str]) -> dict[str, Any]:
@@ -288,15 +286,3 @@ def parse_changes(assignments: list[str]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             changes[key.strip()] = text.strip()
     return changes
-
-
-def _require_field(recipe: Recipe, dotted: str) -> None:
-    owner: Any = recipe
-    for part in dotted.split("."):
-        if isinstance(owner, dict):
-            return  # a free table such as network.options takes any key
-        fields = sorted(type(owner).model_fields) if isinstance(owner, BaseModel) else []
-        if part not in fields:
-            allowed = ", ".join(fields) or "nothing below it"
-            raise SettingsError(f"the recipe has no field {dotted!r}: {part!r} is not in {allowed}")
-        owner = getattr(owner, part)
