@@ -464,3 +464,14 @@ def ffmpeg_frame_count(path: Path | str) -> int:
     ).decode()
     counts = [line for line in progress.splitlines() if line.startswith("frame=")]
     return int(counts[-1].removeprefix("frame="))
+
+
+def ffmpeg_times(path: Path | str) -> list[Fraction]:
+    """When the frames of the first video stream are shown by the ffmpeg program, in seconds."""
+    lines = run_ffmpeg(
+        *("-copyts", "-i", str(path), "-map", "0:v:0", "-fps_mode", "passthrough"),
+        *("-enc_time_base", "demux", "-f", "framecrc", "-"),
+    ).decode()
+    (tick,) = (line.split()[2] for line in lines.splitlines() if line.startswith("#tb 0"))
+    rows = (line.split(",") for line in lines.splitlines() if not line.startswith("#"))
+    return [int(row[2]) * Fraction(tick) for row in rows]

@@ -111,7 +111,8 @@ def color_film(
     rate:
         Frames per second of an image sequence, such as ``24`` or ``24000/1001``.
     colorizer:
-        One that is already loaded, for several films in a row.
+        One that is already loaded, for several films in a row; ``settings.network`` then
+        has no say.
 
     Returns
     -------
@@ -177,7 +178,7 @@ class _FilmRun:
         self.look = Look.from_settings(settings.look)
         self.renderer = ChromaRenderer(self.target)
         self.pts = array("q")
-        self.luma_crcs = array("L") if settings.encode.lossless else None
+        self.luma_crcs = array("L") if plan.is_lossless else None
         self.begin = self.last_tick = time.perf_counter()
         self.written = WriteReport()
 
@@ -401,6 +402,7 @@ class _FilmRun:
                 *self.progress.notices,
                 *self._color_notices(),
                 *read_notices(read),
+                *self.written.notices(),
             ],
             stage_ms={name: 1000 * s / frames for name, s in self.clock.seconds.items()},
             wall_s=wall_s,

@@ -97,6 +97,22 @@ class TestAtomicFile:
             os.umask(old)
         assert file.temp.stat().st_mode & 0o777 == 0o640
 
+    def test_refused_rename_keeps_the_film(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise PermissionError(errno.EACCES, "no")
+
+        file = AtomicFile(tmp_path / "out.mkv")
+        file.temp.write_bytes(b"a day of work")
+        monkeypatch.setattr(os, "replace", refuse)
+        with pytest.raises(OutputFolderError) as caught:
+            file.commit()
+        file.abort()
+        assert str(file.temp) in str(caught.value)
+        assert os.strerror(errno.EACCES) in str(caught.value)
+        assert file.temp.read_bytes() == b"a day of work"
+
     def test_final_made_by_somebody_else_is_not_replaced(self, tmp_path: Path) -> None:
         file = AtomicFile(tmp_path / "out.mkv")
         file.temp.write_bytes(b"hours of work")

@@ -284,6 +284,16 @@ def test_addresses(tmp_path: Path) -> None:
     assert not is_sequence_pattern("scan_000001.tif")
     assert is_sequence_pattern(tmp_path / "scan_%06d.tif")
     assert is_sequence_pattern("%d.png")
+    assert is_sequence_pattern("scan_%4d.png")
+    assert not is_sequence_pattern("scan_%999999d.png")
     percent = make_film(tmp_path / "100%d.mp4", frames=2)
     assert not is_sequence_pattern(percent)
     assert probe(percent).video.num_frames_from_header == 2
+
+
+def test_raw_dv_has_the_rate_of_its_pictures(tmp_path: Path) -> None:
+    """Where libav averages its clock's 60000 ticks instead."""
+    film = make_film(tmp_path / "film.mp4", frames=3, rate=25, width=720, height=576)
+    raw = tmp_path / "film.dv"
+    run_ffmpeg("-i", str(film), "-target", "pal-dv", str(raw))
+    assert probe(raw).video.average_rate == 25

@@ -52,7 +52,7 @@ def make_sequence(
 
 
 @pytest.mark.parametrize("bits", [8, 16])
-@pytest.mark.parametrize("pattern", ["scan_%06d.tif", "%d.png", "a_%04d_x.png"])
+@pytest.mark.parametrize("pattern", ["scan_%06d.tif", "%d.png", "a_%04d_x.png", "a_%4d.png"])
 def test_frames_are_the_pictures(tmp_path: Path, pattern: str, bits: int) -> None:
     path = make_sequence(tmp_path, pattern, first=98, count=5, bits=bits)
     with SequenceReader(path, rate="16") as reader:
@@ -174,6 +174,7 @@ def test_other_padding_is_another_sequence(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert find_files(tmp_path / "f%d.png").numbers == (1,)
     assert find_files(tmp_path / "f%03d.png").numbers == (2,)
+    assert find_files(tmp_path / "f%3d.png").numbers == (2,)
 
 
 @pytest.mark.parametrize(

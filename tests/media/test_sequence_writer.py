@@ -193,6 +193,85 @@ def test_outputs_that_are_refused(tmp_path: Path) -> None:
         SequenceWriter(source, tmp_path / "nowhere" / "c_%06d.png", target)
     with pytest.raises(SettingsError):
         sequence_target(source, tmp_path / "c_%06d.jpg")
+    with pytest.raises(SettingsError, match="exactly one number"):
+        SequenceWriter(source, tmp_path / "c_%d_%d.png", target)
+
+
+@pytest.mark.parametrize("pattern", ["c_%d.png", "c_9%05d.png"])
+def test_no_picture_of_the_source_is_replaced(tmp_path: Path, pattern: str) -> None:
+    """Another pattern may name the same files, and even with other numbers."""
+    path = make_sequence(tmp_path, "c_%06d.png", first=900_001, count=3)
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    source = probe(path)
+    if pattern == "c_9%05d.png":  # a source of 1, 2, 3 that is to become 900001…
+        source = probe(make_sequence(tmp_path, "d_%d.png", count=3))
+        for number in (1, 2, 3):
+            (tmp_path / f"d_{number}.png").unlink()
+            os.link(tmp_path / f"c_90000{number}.png", tmp_path / f"d_{number}.png")
+    output = tmp_path / pattern
+    with pytest.raises(OutputIsInputError, match="c_900001"):
+        SequenceWriter(source, output, sequence_target(source, output), overwrite=True)
+    assert {file: file.read_bytes() for file in before} == before
+
+
+@pytest.mark.parametrize("first", [1, 7])
+def test_any_picture_that_exists_is_kept(tmp_path: Path, first: int) -> None:
+    source = probe(make_sequence(tmp_path, first=first, count=5))
+    output = tmp_path / "c_%06d.png"
+    other = tmp_path / f"c_{first + 2:06d}.png"
+    other.write_bytes(b"precious")
+    (tmp_path / f"c_{first + 9:06d}.png").touch()  # beyond the sequence: in nobody's way
+    target = sequence_target(source, output)
+    with pytest.raises(OutputExistsError, match=other.name):
+        SequenceWriter(source, output, target)
+    with pytest.raises(OutputExistsError, match=other.name):
+        SequenceWriter(source, output, target, start_s=2 / 24, duration_s=1 / 24)
+    # Parts that do not hold this picture can be written.
+    SequenceWriter(source, output, target, start_s=3 / 24).abort()
+    SequenceWriter(source, output, target, duration_s=2 / 24).abort()
+    SequenceWriter(source, output, target, overwrite=True).abort()
+    assert other.read_bytes() == b"precious"
+
+
+def test_a_film_does_not_replace_later_pictures(tmp_path: Path) -> None:
+    source = probe(make_film(tmp_path / "film.mkv", frames=1, codec="ffv1"))
+    output = tmp_path / "c_%04d.png"
+    (tmp_path / "c_0002.png").write_bytes(b"precious")
+    target = sequence_target(source, output)
+    luma = np.zeros((48, 64), np.uint8)
+    with SequenceWriter(source, output, target) as writer:
+        writer.write(colored(Frame(0, luma, 0, Fraction(1, 24)), target))
+        with pytest.raises(OutputExistsError, match=r"c_0002\.png"):
+            writer.write(colored(Frame(1, luma, 1, Fraction(1, 24)), target))
+    assert [file.name for file in tmp_path.glob("*.png")] == ["c_0002.png"]
+
+
+def test_a_picture_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+    source = probe(make_sequence(tmp_path, count=2))
+    output = tmp_path / "c_%06d.png"
+    target = sequence_target(source, output)
+    luma = np.zeros((48, 64), np.uint8)
+    with SequenceWriter(source, output, target) as writer:
+        for pts in (0, 1):
+            writer.write(colored(Frame(pts, luma, pts, Fraction(1, 24)), target))
+        (tmp_path / "c_000002.png").write_bytes(b"precious")
+        with pytest.raises(OutputExistsError, match=r"c_000002\.png"):
+            writer.commit()
+    assert [file.name for file in tmp_path.glob("c_*")] == ["c_000002.png"]
+    assert (tmp_path / "c_000002.png").read_bytes() == b"precious"
+    assert not list(tmp_path.glob(".c_*"))
+
+
+def test_existing_pictures_are_replaced_if_allowed(tmp_path: Path) -> None:
+    source = probe(make_sequence(tmp_path, count=1))
+    output = tmp_path / "c_%06d.png"
+    (tmp_path / "c_000001.png").write_bytes(b"old")
+    target = sequence_target(source, output)
+    luma = np.zeros((48, 64), np.uint8)
+    with SequenceWriter(source, output, target, overwrite=True) as writer:
+        writer.write(colored(Frame(0, luma, 0, Fraction(1, 24)), target))
+        writer.commit()
+    assert read_picture(tmp_path / "c_000001.png", DEFAULT_LIMITS).codes.shape == (48, 64, 3)
 
 
 def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import struct
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -13,8 +14,9 @@ import av
 import pytest
 
 from tests.media.recolor import fast_settings, recolor
-from tests.synthetic import audio_packets, make_film
+from tests.synthetic import audio_packets, make_film, run_ffmpeg
 from vidcolor.media.streams import CopiedStream, add_payload, codec_name, is_event
+from vidcolor.media.writer import WriteReport
 
 
 def remux(source: Path, output: Path, change: Callable[[int, Any], None]) -> Path:
@@ -31,6 +33,13 @@ def remux(source: Path, output: Path, change: Callable[[int, Any], None]) -> Pat
             packet.stream = streams[packet.stream_index]
             out.mux(packet)
     return output
+
+
+def heard(path: Path) -> list[float]:
+    """When each packet of sound is heard, in seconds."""
+    with av.open(str(path)) as container:
+        packets = container.demux(container.streams.audio[0])
+        return [float(p.pts * p.time_base) for p in packets if p.size]
 
 
 class TestTimes:
@@ -92,15 +101,90 @@ class TestCutSource:
         assert run.verification.identical_audio_packets == len(audio_packets(run.path))
 
 
+class TestClockSetBack:
+    @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+    def test_glued_films_keep_their_sound_in_step(self, tmp_path: Path, suffix: str) -> None:
+        film = make_film(tmp_path / "one.ts", frames=48, audio=1)
+        once, twice = tmp_path / f"once.{suffix}", tmp_path / f"twice.{suffix}"
+        glued = tmp_path / "two.ts"
+        glued.write_bytes(film.read_bytes() * 2)
+        recolor(film, once)
+        run = recolor(glued, twice)
+        assert run.report.frames == 96
+        single, both = heard(once), heard(twice)
+        assert len(both) == 2 * len(single)
+        assert both[: len(single)] == pytest.approx(single, abs=0.002)
+        # The picture's second part begins two seconds later, and so must the sound's.
+        later = [time + 2 for time in single[4:]]
+        assert both[len(single) + 4 :] == pytest.approx(later, abs=0.003)
+        assert run.report.repaired_dts <= 4  # where the end of one lies over the other
+
+
+class TestHiddenSound:
+    @pytest.fixture
+    def cut(self, tmp_path: Path) -> Path:
+        """MP4 whose edit list hides the beginning of its sound."""
+        film = make_film(
+            tmp_path / "film.mp4", frames=48, audio=1, options={"preset": "medium", "g": "48"}
+        )
+        path = tmp_path / "cut.mp4"
+        run_ffmpeg("-ss", "0.7", "-i", str(film), "-c", "copy", str(path))
+        return path
+
+    def test_matroska_leaves_it_out(self, tmp_path: Path, cut: Path) -> None:
+        run = recolor(cut, tmp_path / "out.mkv", fast_settings("archive"))
+        hidden = run.report.streams[0].hidden
+        assert hidden > 20
+        assert len(audio_packets(run.path)) == len(audio_packets(cut)) - hidden
+        assert -0.1 < heard(run.path)[0] <= 0
+        assert f"stream 1 (audio): {hidden} packets were hidden" in "\n".join(run.report.notices())
+
+    def test_mp4_hides_it_again(self, tmp_path: Path, cut: Path) -> None:
+        run = recolor(cut, tmp_path / "out.mp4")
+        assert run.report.streams[0].hidden == 0
+        assert audio_packets(run.path) == audio_packets(cut)
+
+
+class TestNotices:
+    def test_nothing_to_tell(self, tmp_path: Path) -> None:
+        film = make_film(tmp_path / "film.mp4", frames=24, audio=2, subtitles="mov_text")
+        for suffix in ("mkv", "mp4", "mov"):
+            assert recolor(film, tmp_path / f"out.{suffix}").report.notices() == []
+
+    def test_sound_that_ends_early(self, tmp_path: Path) -> None:
+        film = make_film(tmp_path / "film.mp4", frames=96, audio=1, options={"preset": "medium"})
+        content = bytearray(film.read_bytes())
+        table = content.rindex(b"stco")
+        (count,) = struct.unpack(">I", content[table + 8 : table + 12])
+        for chunk in range(count // 2, count):  # the rest lies beyond the end of the file
+            place = table + 12 + 4 * chunk
+            content[place : place + 4] = struct.pack(">I", 0x7FFFFF00)
+        film.write_bytes(content)
+        run = recolor(film, tmp_path / "out.mkv")
+        assert any(
+            line.startswith("stream 1 (audio): ends at") and line.endswith("instead of 4.00 s")
+            for line in run.report.notices()
+        ), run.report.notices()
+
+    def test_all_counts(self) -> None:
+        stream = CopiedStream(2, 1, "subtitle", "subrip", repaired_dts=3, undecodable=4)
+        report = WriteReport(streams=(stream,), read_failures=100, gave_up=True)
+        text = "\n".join(report.notices())
+        for part in ("stream 2 (subtitle): 3", "4 lines could not be read", "in 100 places"):
+            assert part in text
+        assert len(report.notices()) == 4
+
+
 class TestPayload:
-    def digest(self, payload: bytes, codec: str) -> tuple[int, bytes]:
+    def digest(self, payload: bytes, codec: str) -> bytes:
         hasher = hashlib.blake2b(digest_size=16)
-        return add_payload(hasher, av.Packet(payload), codec), hasher.digest()
+        add_payload(hasher, av.Packet(payload), codec)
+        return hasher.digest()
 
     def test_adts_header_does_not_count(self) -> None:
         raw = bytes(range(50))
         plain = self.digest(raw, "aac")
-        assert plain[0] == 50
+        assert plain == hashlib.blake2b(raw, digest_size=16).digest()
         without_crc = bytes([0xFF, 0xF1, 0x4C, 0x80, 0x07, 0x3F, 0xFC])
         assert self.digest(without_crc + raw, "aac") == plain
         with_crc = bytes([0xFF, 0xF0, 0x4C, 0x80, 0x07, 0x5F, 0xFC, 0xAB, 0xCD])
@@ -108,7 +192,8 @@ class TestPayload:
 
     def test_other_codecs_count_every_byte(self) -> None:
         payload = bytes([0xFF, 0xF1]) + bytes(50)
-        assert self.digest(payload, "mp3")[0] == 52
+        expected = hashlib.blake2b(payload, digest_size=16).digest()
+        assert self.digest(payload, "mp3") == expected
         assert self.digest(payload, "mp3") != self.digest(bytes(52), "mp3")
 
     def test_packets_may_be_cut_differently(self) -> None:

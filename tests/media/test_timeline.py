@@ -42,13 +42,48 @@ def test_good_times_are_untouched() -> None:
     assert timeline.end == 241
 
 
-def test_missing_pts_is_dts_or_the_end_of_the_frame_before() -> None:
+def test_without_pts_the_time_is_dts_or_the_end_of_the_frame_before() -> None:
     timeline = Timeline(TICK, 40)
     placed = [
         timeline.place(*frame) for frame in [(None, None, 0), (None, 50, 30), (None, None, 0)]
     ]
     assert placed == [0, 50, 80]
-    assert timeline.missing == 3
+    assert timeline.missing == 2
+
+
+def test_faulty_pts_give_way_to_dts() -> None:
+    """As made up for reordered frames in AVI: the dts is the time from the first fault on."""
+    timeline = Timeline(TICK, 25)
+    pts = [25, 75, 50, 100, 125, 150]
+    dts = [50, 75, 100, 125, 150, 175]
+    assert [timeline.place(*frame, 25) for frame in zip(pts, dts, strict=True)] == [
+        *(25, 75),
+        *(100, 125, 150, 175),
+    ]
+    assert (timeline.repaired, timeline.missing) == (0, 0)
+
+
+def test_faulty_dts_change_nothing() -> None:
+    timeline = Timeline(TICK, 25)
+    pts = [0, 25, 60, 90, 120]
+    assert [timeline.place(time, 7, 25) for time in pts] == pts
+
+
+def test_recordings_glued_together_keep_their_pts() -> None:
+    """Both clocks jump, so neither is the better one."""
+    timeline = Timeline(TICK, 40)
+    pts = [9000, 9040, 1000, 1030, 1090]
+    placed = [timeline.place(time, time + 5, 40) for time in pts]
+    assert placed == [9000, 9040, 9080, 9110, 9170]
+    assert timeline.jumps == 1
+
+
+def test_a_duration_of_one_tick_is_made_up() -> None:
+    """Then a frame without a time comes as long after its predecessor as that came."""
+    timeline = Timeline(Fraction(1, 600), 1)
+    frames = [(0, None, 1), (25, None, 1), (None, None, 1), (None, None, 1)]
+    assert [timeline.place(*frame) for frame in frames] == [0, 25, 50, 75]
+    assert timeline.end == 100
 
 
 def test_a_wrong_pts_moves_by_one_tick() -> None:

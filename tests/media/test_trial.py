@@ -8,7 +8,14 @@ import av
 import pytest
 
 from tests.synthetic import audio_packets, make_film
-from vidcolor.media.trial import add_copy, can_hold, first_packets, holds_encoder
+from vidcolor.media.trial import (
+    add_copy,
+    can_hold,
+    first_packets,
+    held_language,
+    holds_encoder,
+    lost_tags,
+)
 
 
 @pytest.mark.parametrize(
@@ -68,3 +75,28 @@ def test_encoders() -> None:
     assert holds_encoder("matroska", "libx264")
     assert holds_encoder("mov", "prores_ks")
     assert not holds_encoder("mp4", "prores_ks")
+
+
+@pytest.mark.parametrize(
+    ("muxer", "language", "held"),
+    [
+        ("mov", "eng", "eng"),
+        ("mov", "deu", "ger"),
+        ("mov", "fre", "fra"),
+        ("mov", "nld", "dut"),
+        ("mov", "swe", "sve"),
+        ("mov", "mul", None),
+        ("mp4", "deu", "deu"),
+        ("mp4", "SWE", "swe"),
+        ("mp4", "pt-BR", None),
+        ("matroska", "pt-BR", "pt-BR"),
+    ],
+)
+def test_languages(muxer: str, language: str, held: str | None) -> None:
+    assert held_language(muxer, language) == held
+
+
+def test_tags() -> None:
+    tags = {"title": "An old film", "DIRECTOR": "Nobody", "comment": "none"}
+    assert lost_tags("mp4", tags) == lost_tags("mov", tags) == ("DIRECTOR",)
+    assert lost_tags("matroska", tags) == ()

@@ -205,3 +205,21 @@ class TestWholeFile:
         source.write_bytes(content)
         run = recolor(source, tmp_path / "out.mkv")
         assert audio_packets(run.path) == audio_packets(source)
+
+    def test_languages_in_mov(self, tmp_path: Path) -> None:
+        languages = ["deu", "nld", "swe", "zho", "ell", "mul"]
+        film = make_film(tmp_path / "film.mkv", frames=3, audio=len(languages))
+        source = tmp_path / "tagged.mkv"
+        tags = [f"-metadata:s:a:{i} language={code}".split() for i, code in enumerate(languages)]
+        run_ffmpeg(
+            *("-i", str(film), "-map", "0", "-c", "copy"),
+            *(word for tag in tags for word in tag),
+            str(source),
+        )
+        run = recolor(source, tmp_path / "out.mov", fast_settings("prores"))
+        kept = [stream.language for stream in probe(run.path).streams[1:]]
+        assert kept[:5] == ["ger", "dut", "sve", "chi", "gre"]
+        assert kept[5] in (None, "und")
+        assert "stream 6: MOV has no code for its language mul, which is not marked" in (
+            run.plan.notices
+        )

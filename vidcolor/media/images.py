@@ -34,6 +34,9 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+# Pillow logs what is wrong with a damaged file, beside raising it; our one line says it better.
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
+
 MAX_PIXELS = 178_956_970
 """Most pixels of a photo that is read: Pillow's own limit, half a gigabyte as 8-bit RGB."""
 

@@ -262,7 +262,9 @@ def _tag_notices(info: MediaInfo, streams: list[StreamPlan], muxer: str) -> list
     if info.container != IMAGE_SEQUENCE:
         lost = lost_tags(muxer, kept_tags(info.metadata))
         if lost:
-            notices.append(f"{title} does not keep the file's tags {', '.join(map(clean_text, lost))}")
+            notices.append(
+                f"{title} does not keep the file's tags {', '.join(map(clean_text, lost))}"
+            )
     return notices
 
 
@@ -314,7 +316,11 @@ def _decide(stream: Any, packet: Any, info: MediaInfo, muxer: str) -> tuple[Acti
     subtitle_codec = container_subtitle_codec(muxer)
     if stream.type == "subtitle" and name in TEXT_SUBTITLE_CODECS:
         return "convert", f"{name} subtitles to {subtitle_codec}"
-    return "drop", f"{stream.type} of kind {name} cannot be copied into {title}"
+    reason = f"{stream.type} of kind {name} cannot be copied into {title}"
+    if stream.type == "audio" and muxer == "matroska":
+        # The format holds WMA, ADPCM and telephone sound too, PyAV does not write them.
+        reason += " here (to keep it: ffmpeg -i FILM -map 0 -c copy -c:a flac COPY.mkv)"
+    return "drop", reason
 
 
 def _codec_name(stream: Any) -> str:

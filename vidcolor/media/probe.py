@@ -60,14 +60,16 @@ FIELD_ORDERS = ("unknown", "progressive", "tt", "bb", "tb", "bt")
 HDR_NAMES = {16: "PQ (HDR10)", 18: "HLG"}
 """TransferCharacteristics of H.273 that are high dynamic range."""
 
+SEQUENCE_NUMBER = re.compile(r"%(\d{0,2})d")
+"""The number in a pattern: ``%d``, ``%06d``, and ``%6d``, which FFmpeg pads with zeros as well."""
+
 _HDR_SIDE_DATA = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DYNAMIC_HDR_PLUS", "DOVI")
-_SEQUENCE_PATTERN = re.compile(r"%(0\d+)?d")
 _CHANNELS = {1: "mono", 2: "stereo"}
 
 
 def is_sequence_pattern(path: str | os.PathLike[str]) -> bool:
     """Whether ``path`` is a numbered pattern (``scan_%06d.tif``) and not an existing file."""
-    numbered = bool(_SEQUENCE_PATTERN.search(Path(path).name))
+    numbered = bool(SEQUENCE_NUMBER.search(Path(path).name))
     return numbered and not is_address(path) and not Path(path).exists()
 
 
@@ -146,6 +148,8 @@ def first_frame(container: Any, stream: Any, path: Path) -> av.VideoFrame:
                 break
     except av.FFmpegError as error:
         failure = error.strerror or "invalid data"
+    except IndexError:  # PyAV stumbles at the end over streams that appeared late
+        pass
     raise CorruptInputError(
         f"{path}: no frame of its video ({stream.codec_context.name}) can be decoded ({failure}); "
         "copy it again from its source, or repair it with another tool"
@@ -164,7 +168,7 @@ def _describe(path: Path, container: Any, stream: Any, frame: av.VideoFrame) -> 
         time_base=stream.time_base,
         sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
         rotation=frame.rotation,
-        average_rate=stream.average_rate or stream.guessed_rate or None,
+        average_rate=stream.guessed_rate or stream.average_rate or None,
         num_frames_from_header=stream.frames or None,
         duration_from_header_s=_stream_duration_s(stream),
         start_pts=stream.start_time,

@@ -12,6 +12,7 @@ Note [Is it all there]
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 import os
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import av
+from av.container import Flags
 from av.stream import Discard
 
 from vidcolor.errors import CorruptInputError, SettingsError, TruncatedInputError
@@ -30,6 +32,8 @@ from vidcolor.media.pixels import alpha_plane, chroma_planes, luma_plane
 from vidcolor.media.probe import probe
 from vidcolor.media.safety import DEFAULT_LIMITS, Limits, decoder_options, open_container
 from vidcolor.media.timeline import HEADER_LENGTH_DEMUXERS, Timeline, expected_end_s, tick_range
+
+log = logging.getLogger(__name__)
 
 MAX_CONSECUTIVE_FAILURES = 100
 """Packets in a row that may fail to decode. A lost keyframe costs one group of pictures, a few
@@ -215,6 +219,9 @@ class FilmReader:
         """Open the file afresh, standing at its beginning."""
         self.close()
         self._container = open_container(self.path, self.limits)
+        if self._container.format.name == "avi":
+            # It stores no pts. libav would make them up, wrongly where frames are reordered.
+            self._container.flags &= ~Flags.gen_pts.value
         video = self.info.video
         self._stream = self._container.streams[video.index]
         self._stream.thread_type = "AUTO" if frame_threads else "SLICE"
@@ -245,7 +252,7 @@ class FilmReader:
             if self._seek(begin, margin):
                 frames = self._decoded()
                 first = next(frames, None)
-                if first is not None and first.pts is not None and first.pts <= begin:
+                if first is not None and _starts_by(first, begin):
                     return itertools.chain([first], frames)
             self.report.undecodable_packets = 0
             self._open()
@@ -298,6 +305,14 @@ class FilmReader:
                     # `packet.stream_index` of the flush packet is 0 whatever its stream.
                     if packet.stream.index == self._stream.index:
                         yield packet
+                return
+            except IndexError:
+                # PyAV wants to flush a stream that appeared in the middle of the file.
+                log.warning(
+                    "%s: a stream begins so late that it was not found at first; it is not kept",
+                    self.path,
+                )
+                yield self._flush_packet()
                 return
             except av.FFmpegError as error:
                 # The demuxer goes on behind what it could not read, if there is anything.
@@ -359,3 +374,9 @@ class FilmReader:
                 f"{self.report.frames} frames; copy it again, or colour what is there with "
                 "--keep-partial"
             )
+
+
+def _starts_by(frame: av.VideoFrame, pts: int) -> bool:
+    """Whether a frame is known to begin at ``pts`` or before; AVI gives it a dts only."""
+    time = frame.dts if frame.pts is None else frame.pts
+    return time is not None and time <= pts

@@ -52,6 +52,11 @@ SNIFF_BYTES = 4096
 MAX_TEXT_LENGTH = 4096
 """Longest metadata value that is kept; the rest is cut off."""
 
+LATE_STREAM_OPTIONS = {"probesize": str(64 << 20), "analyzeduration": "600000000"}
+"""How far libav looks for streams in a program stream (MPEG-PS, VOB), which has no list of them:
+each is known from its first packet on. 64 MiB are a minute of DVD and take 0.1 s; 600 s, in
+microseconds, is more than they hold. The defaults are 5 MB and 5 s."""
+
 _PROTOCOL = re.compile(
     r"(async|cache|concatf?|crypto|data|fd|ffrtmp\w+|file|ftp|hls|httpproxy|ipfs|ipns|md5|mms[ht]?|"
     r"pipe|prompeg|rist|rtp|sap|sctp|srtp?|subfile|tcp|tee|tls|udp|udplite|unix|zmq)(\+\w+)?[:,]"
@@ -195,12 +200,10 @@ def open_container(
     checked = check_input_path(path)
     check_not_playlist(checked)
     try:
-        container = av.open(
-            os.path.abspath(checked),
-            "r",
-            options=_open_options(limits),
-            metadata_errors="replace",
-        )
+        container = _open(checked, _open_options(limits))
+        if container.format.name == "mpeg":
+            container.close()
+            container = _open(checked, {**_open_options(limits), **LATE_STREAM_OPTIONS})
     except (av.FFmpegError, UnicodeDecodeError, ValueError) as error:
         raise _explain_failed_open(checked, error) from error
     try:
@@ -209,6 +212,10 @@ def open_container(
         container.close()
         raise
     return container
+
+
+def _open(path: Path, options: dict[str, str]) -> av.container.InputContainer:
+    return av.open(os.path.abspath(path), "r", options=options, metadata_errors="replace")
 
 
 def _open_options(limits: Limits) -> dict[str, str]:

@@ -20,7 +20,7 @@ from vidcolor.errors import (
 )
 from vidcolor.frames import ColorTags, Frame, MediaInfo, StreamInfo, VideoInfo
 from vidcolor.media.picture_files import CODECS, Picture, picture_notices, read_picture
-from vidcolor.media.probe import is_sequence_pattern
+from vidcolor.media.probe import SEQUENCE_NUMBER, is_sequence_pattern
 from vidcolor.media.reader import MAX_CONSECUTIVE_FAILURES, FilmReader, ReadReport
 from vidcolor.media.safety import DEFAULT_LIMITS, Limits, check_input_path
 from vidcolor.media.timeline import tick_range
@@ -33,8 +33,6 @@ DEFAULT_RATE = Fraction(24)
 
 MAX_RATE = 1000
 """Highest frame rate that makes sense for a film."""
-
-_NUMBER = re.compile(r"%(?:0(\d+))?d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ class NumberedFiles:
 
 def numbered_name(pattern: str, number: int) -> str:
     """``scan_%06d.tif`` and 12 give ``scan_000012.tif``."""
-    return _NUMBER.sub(lambda match: f"{number:0{match[1] or 1}d}", pattern)
+    return SEQUENCE_NUMBER.sub(lambda match: f"{number:0{int(match[1] or 1)}d}", pattern)
 
 
 def find_files(pattern: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> NumberedFiles:
@@ -82,7 +80,7 @@ def find_files(pattern: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS)
             f"{path}: sequences of {path.suffix or 'no suffix'!r} are not read; "
             f"allowed are {', '.join(CODECS)}"
         )
-    parts = _NUMBER.split(path.name)[::2]
+    parts = SEQUENCE_NUMBER.split(path.name)[::2]
     if len(parts) != 2:
         raise NotMediaError(f"{path} must hold exactly one number such as %06d")
     fits = re.compile(re.escape(parts[0]) + r"(\d+)" + re.escape(parts[1]))

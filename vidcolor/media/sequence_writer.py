@@ -7,7 +7,8 @@ import os
 import secrets
 import shutil
 import zlib
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,13 +27,16 @@ from vidcolor.errors import (
     OutputExistsError,
     OutputFolderError,
     OutputIsInputError,
+    SettingsError,
     VerificationError,
 )
 from vidcolor.frames import ColoredFrame, EncodeTarget, MediaInfo, PixelLayout, Plane
 from vidcolor.media.atomic import check_free_space, output_error
 from vidcolor.media.picture_files import encode_picture, read_picture, written_depth
+from vidcolor.media.probe import SEQUENCE_NUMBER
 from vidcolor.media.safety import DEFAULT_LIMITS
 from vidcolor.media.sequence import CONTAINER, DEFAULT_RATE, find_files, numbered_name
+from vidcolor.media.timeline import tick_range
 from vidcolor.media.writer import WriteReport
 
 FIRST_NUMBER = 1
@@ -69,33 +73,87 @@ def sequence_target(info: MediaInfo, output: Path, *, allow_hdr: bool = False) -
     )
 
 
-def check_sequence_output(source: MediaInfo, output: Path, overwrite: bool) -> None:
+def check_sequence_output(
+    source: MediaInfo,
+    output: Path,
+    overwrite: bool,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+) -> None:
     """Refuse a pattern that cannot or must not be written; touches nothing.
+
+    Parameters
+    ----------
+    source, output, overwrite:
+        As for `SequenceWriter`.
+    start_s, duration_s:
+        The part that is written: of a sequence's pictures, only those in it are looked at. How
+        many pictures a film gives is not known before; `SequenceWriter` looks again.
 
     Raises
     ------
     OutputIsInputError
-        If it is the source's own pattern.
+        If a picture of the source would be replaced.
     OutputExistsError
-        If files of that pattern exist and ``overwrite`` is False.
+        If a picture exists that would be replaced, and ``overwrite`` is False.
     OutputFolderError
         If the folder is missing or cannot be written.
+    SettingsError
+        If the pattern's name does not hold exactly one number.
     """
     folder = output.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise OutputFolderError(f"the folder {folder} is missing or cannot be written; create it")
-    origin = Path(source.path)
-    if (
-        source.container == CONTAINER
-        and origin.name == output.name
-        and os.path.samefile(origin.parent, folder)
-    ):
-        raise OutputIsInputError(f"{output} is the sequence itself; give another pattern")
-    first = folder / numbered_name(output.name, _first_number(source))
-    if first.exists() and not overwrite:
+    if len(SEQUENCE_NUMBER.findall(output.name)) != 1:
+        raise SettingsError(f"{output} must hold exactly one number such as %06d")
+    if source.container != CONTAINER:
+        _check_free_names(source, output, [FIRST_NUMBER], overwrite)
+        return
+    numbers = find_files(source.path).numbers
+    begin, end = tick_range(source, start_s, duration_s)
+    written = (
+        number
+        for number in numbers
+        if (begin is None or number - numbers[0] >= begin)
+        and (end is None or number - numbers[0] < end)
+    )
+    _check_free_names(source, output, written, overwrite)
+
+
+def _check_free_names(
+    source: MediaInfo, output: Path, numbers: Iterable[int], overwrite: bool
+) -> None:
+    """Refuse to replace a picture of the source, or any without ``overwrite``."""
+    targets = (output.parent / numbered_name(output.name, number) for number in numbers)
+    existing = [target for target in targets if os.path.lexists(target)]
+    if not existing:
+        return
+    inputs = _source_files(source)
+    for target in existing:
+        if _file_identity(target) in inputs:
+            raise OutputIsInputError(
+                f"{target} is a picture of the source itself; give another pattern or folder"
+            )
+    if not overwrite:
         raise OutputExistsError(
-            f"{first} exists; choose another output or allow it with --overwrite"
+            f"{existing[0]} exists; choose another output or allow it with --overwrite"
         )
+
+
+def _source_files(source: MediaInfo) -> set[tuple[int, int] | None]:
+    """What must not be replaced, whatever its name: device and inode numbers."""
+    if source.container != CONTAINER:
+        return {_file_identity(Path(source.path))} - {None}
+    files = find_files(source.path)
+    return {_file_identity(files.path(number)) for number in files.numbers} - {None}
+
+
+def _file_identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:  # a link to nothing
+        return None
+    return status.st_dev, status.st_ino
 
 
 class SequenceWriter:
@@ -113,7 +171,9 @@ class SequenceWriter:
     target:
         Of the frames; see `sequence_target`.
     overwrite:
-        Replace existing pictures.
+        Replace existing pictures; never those of the source.
+    start_s, duration_s:
+        The part of the source that will come, as its reader was told.
 
     Raises
     ------
@@ -122,18 +182,28 @@ class SequenceWriter:
     """
 
     def __init__(
-        self, source: MediaInfo, output: Path, target: EncodeTarget, *, overwrite: bool = False
+        self,
+        source: MediaInfo,
+        output: Path,
+        target: EncodeTarget,
+        *,
+        overwrite: bool = False,
+        start_s: float = 0.0,
+        duration_s: float | None = None,
     ) -> None:
-        check_sequence_output(source, output, overwrite)
+        check_sequence_output(source, output, overwrite, start_s, duration_s)
         if target.layout.subsampling != (0, 0):
             raise ValueError(f"a picture sequence needs 4:4:4 planes: {target!r}")
         self.output = output.absolute()
         self.target = target
+        self._source = source
+        self._overwrite = overwrite
         self.report = WriteReport(time_base=source.video.time_base)
         self._rate = source.video.average_rate or DEFAULT_RATE
         self._counts_pictures = source.container == CONTAINER
         self._first = _first_number(source)
-        self._written: list[tuple[str, int]] = []
+        self._numbers = array("q")
+        self._checksums = array("L")
         self._open = True
         name = f".{self.output.stem.replace('%', '')[:100]}.{secrets.token_hex(4)}.part"
         self.temp_path = self.output.parent / name
@@ -160,21 +230,26 @@ class SequenceWriter:
         ------
         DiskFullError, OutputFolderError
             If the system refuses.
+        OutputExistsError, OutputIsInputError
+            If a picture of this name must not be replaced: better now than after hours.
         """
         bits = self.target.layout.bit_depth
         rgb = rgb_codes_keeping_luma(frame, self.target)
         offset = frame.source.pts if self._counts_pictures else self.report.frames
-        name = numbered_name(self.output.name, self._first + offset)
+        number = self._first + offset
+        if not self._overwrite:
+            self._check_free([number])
         data = encode_picture(rgb, bits, self.output.suffix, self._rate)
         check_free_space(self.temp_path, len(data) + SPARE_BYTES)
         try:
-            with (self.temp_path / name).open("xb") as file:
+            with self._written_path(number).open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise output_error(error, self.output) from error
-        self._written.append((name, _checksum(rgb)))
+        self._numbers.append(number)
+        self._checksums.append(_checksum(rgb))
         self._count(frame, rgb, len(data))
 
     def finish(self) -> WriteReport:
@@ -191,15 +266,15 @@ class SequenceWriter:
         VerificationError
             Naming the first picture that differs.
         """
-        for name, expected in self._written:
+        for number, expected in zip(self._numbers, self._checksums, strict=True):
             tick()
-            picture = read_picture(self.temp_path / name, DEFAULT_LIMITS)
-            if _checksum(picture.codes) != expected:
+            path = self._written_path(number)
+            if _checksum(read_picture(path, DEFAULT_LIMITS).codes) != expected:
                 raise VerificationError(
-                    f"{name} does not read back as it was written; nothing was renamed, check "
+                    f"{path.name} does not read back as it was written; nothing was renamed, check "
                     "the disk and run again"
                 )
-        return len(self._written)
+        return len(self._numbers)
 
     def commit(self) -> Path:
         """Move all pictures to their names; returns the pattern.
@@ -208,10 +283,14 @@ class SequenceWriter:
         ------
         DiskFullError, OutputFolderError
             If the system refuses; pictures not yet moved are then still in ``temp_path``.
+        OutputExistsError, OutputIsInputError
+            If pictures of these names have come into being; then none is moved.
         """
+        self._check_free(self._numbers)
         try:
-            for name, _ in self._written:
-                os.replace(self.temp_path / name, self.output.parent / name)
+            for number in self._numbers:
+                path = self._written_path(number)
+                os.replace(path, self.output.parent / path.name)
             self.temp_path.rmdir()
         except OSError as error:
             self._open = False
@@ -225,6 +304,12 @@ class SequenceWriter:
             self._open = False
             with contextlib.suppress(OSError):
                 shutil.rmtree(self.temp_path)
+
+    def _check_free(self, numbers: Iterable[int]) -> None:
+        _check_free_names(self._source, self.output, numbers, self._overwrite)
+
+    def _written_path(self, number: int) -> Path:
+        return self.temp_path / numbered_name(self.output.name, number)
 
     def _count(self, frame: ColoredFrame, rgb: Plane, size: int) -> None:
         report, source = self.report, frame.source

@@ -11,8 +11,6 @@ Note [Pacing]
 from __future__ import annotations
 
 import contextlib
-import hashlib
-from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -24,6 +22,15 @@ from av.stream import Discard, Disposition
 
 from vidcolor.frames import MediaInfo
 from vidcolor.media.clock import PacketClock
+from vidcolor.media.copied import (
+    ChapterMark,
+    CopiedStream,
+    add_payload,
+    chapter_mark,
+    codec_name,
+    is_event,
+    payload_digest,
+)
 from vidcolor.media.metadata import clipped_chapters, kept_tags
 from vidcolor.media.plan import COVER_MIME_TYPES, IMAGE_SEQUENCE, OutputPlan, StreamPlan
 from vidcolor.media.probe import is_cover_art
@@ -34,68 +41,14 @@ from vidcolor.media.trial import add_copy, held_language
 SEEK_MARGIN_S = 5
 """How far before the wanted start reading begins: sound lies some way from its picture."""
 
+PRIMING_S = Fraction(1, 20)
+"""Hidden sound this little before what is heard is kept: decoders need it, AAC 2112 samples."""
+
 READ_ON_S = 60
 """How far beyond the wanted end reading goes on, for streams that lie behind the others."""
 
-EARLY_END_S = 1.0
-"""A copied stream that ends this much before its header says has lost something."""
-
 MAX_CONSECUTIVE_FAILURES = 100
 """Reads in a row that may fail before the rest of the source is given up."""
-
-_DIGEST_BYTES = 16
-
-
-@dataclass(slots=True)
-class CopiedStream:
-    """What has been carried over of one stream."""
-
-    index: int
-    """Index in the source."""
-    output_index: int
-    kind: str
-    codec: str
-    """libav's name of the codec in the output."""
-    language: str | None = None
-    """As the container keeps it; None if it does not."""
-    title: str | None = None
-    disposition: int = 0
-    packets: int = 0
-    """Without the empty ones that fill the gaps between MP4's subtitles."""
-    hidden: int = 0
-    """Packets of sound that an edit list of the source hides, left out in Matroska."""
-    repaired_dts: int = 0
-    """Packets whose decoding time ran backwards; each was moved by the least possible."""
-    undecodable: int = 0
-    """Subtitles that could not be read and so not be rewritten."""
-    converted: bool = False
-    """Rewritten for the container, not copied."""
-    is_empty: bool = True
-    """Not one packet; MP4 then leaves the stream out."""
-    is_cover: bool = False
-    """A still picture that belongs to the file."""
-    end_s: float = 0.0
-    """When the last packet ends."""
-    expected_end_s: float | None = None
-    """When it should, by the source's header; None if that does not say."""
-    times_s: array[float] = field(default_factory=lambda: array("d"))
-    """When each packet of sound is heard."""
-    digest: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=_DIGEST_BYTES))
-    """BLAKE2b of all payloads, one after the other."""
-
-    def notices(self) -> list[str]:
-        """What was lost or changed on the way, one line each."""
-        name = f"stream {self.index} ({self.kind})"
-        counts = {
-            "packets had a time that ran backwards and were moved": self.repaired_dts,
-            "lines could not be read and are missing": self.undecodable,
-            "packets were hidden by the source and are left out": self.hidden,
-        }
-        lines = [f"{name}: {count} {what}" for what, count in counts.items() if count]
-        expected = self.expected_end_s
-        if expected is not None and self.end_s < expected - EARLY_END_S:
-            lines.append(f"{name}: ends at {self.end_s:.2f} s instead of {expected:.2f} s")
-        return lines
 
 
 @dataclass(slots=True)
@@ -111,6 +64,8 @@ class _Route:
     held: list[Any] = field(default_factory=list)
     """Packets from that key frame on, until the part is reached."""
     has_begun: bool = False
+    hidden: list[Any] = field(default_factory=list)
+    """Packets of sound that are not heard, as long as what follows may need them."""
 
 
 class StreamCopier:
@@ -151,8 +106,8 @@ class StreamCopier:
         """Chapters handed to the output."""
         self.pictures_and_files = 0
         """Covers and attachments given to the output."""
-        self.chapter_marks: tuple[tuple[float, float, str], ...] = ()
-        """Start and end in seconds and title of each of them."""
+        self.chapter_marks: tuple[ChapterMark, ...] = ()
+        """What they were."""
         self.files: list[bytes] = []
         """Digests of attachments, and of covers that become such."""
         self.read_failures = 0
@@ -268,16 +223,16 @@ class StreamCopier:
             if route is None:
                 continue
             if self._end is not None and _time(packet) > self._end + READ_ON_S:
-                return
+                break
             if route.copied.is_cover:
                 yield packet
             elif route.copied.kind == "video":
                 yield from self._wanted_pictures(route, packet)
             elif self._is_wanted(packet):
-                if self._muxer == "matroska" and packet.is_discard:
-                    route.copied.hidden += 1  # Matroska has no way to hide it
-                else:
-                    yield packet
+                hides = self._muxer == "matroska" and route.copied.kind == "audio"
+                yield from _heard(route, packet) if hides else (packet,)
+        for route in self._routes.values():
+            route.copied.hidden += len(route.hidden)
 
     def _on_one_clock(self) -> Iterator[Any]:
         """All packets, without the ends of streams, see Note [One clock for picture and sound]."""
@@ -309,7 +264,8 @@ class StreamCopier:
             return None
         if not self._input.format.name.startswith(("mov", "matroska", "mxf", "asf")):
             return None  # libav guesses
-        return float((template.duration + (template.start_time or 0)) * template.time_base)
+        end = (template.duration + (template.start_time or 0)) * template.time_base
+        return float(end) if self._start is None or end > self._start else None
 
     def _is_wanted(self, packet: Any) -> bool:
         """Whether a packet is shown or heard within the part."""
@@ -395,41 +351,16 @@ class StreamCopier:
             attachment.metadata["title"] = tags["title"]
 
 
-def codec_name(stream: Any) -> str:
-    """libav's codec name of a stream, the same for every decoder and encoder of it."""
-    context = stream.codec_context
-    return "none" if context is None else str(context.codec.canonical_name)
-
-
-def is_event(packet: Any, codec: str) -> bool:
-    """Whether a packet says anything: MP4 fills the time between subtitles with empty ones."""
-    return bool(packet.size > 2 or codec != "mov_text")
-
-
-def payload_digest(payload: Any) -> bytes:
-    """BLAKE2b of something that is kept as a whole."""
-    return hashlib.blake2b(payload or b"", digest_size=_DIGEST_BYTES).digest()
-
-
-def chapter_mark(chapter: Any) -> tuple[float, float, str]:
-    """Start and end in seconds and title of a chapter."""
-    base, tags = chapter["time_base"], chapter.get("metadata") or {}
-    title = next((value for key, value in tags.items() if key.lower() == "title"), "")
-    return float(chapter["start"] * base), float(chapter["end"] * base), str(title)
-
-
-def add_payload(digest: Any, packet: Any, codec: str) -> None:
-    """Add a packet's payload to ``digest``; nothing for an empty event.
-
-    The header of an ADTS frame (ISO/IEC 13818-7, 6.2) is left out: muxers move what it says
-    into the container.
-    """
-    if not is_event(packet, codec):
-        return
-    payload = memoryview(packet)
-    if codec == "aac" and len(payload) > 9 and payload[0] == 0xFF and payload[1] & 0xF6 == 0xF0:
-        payload = payload[7 if payload[1] & 1 else 9 :]
-    digest.update(payload)
+def _heard(route: _Route, packet: Any) -> list[Any]:
+    """The packets of sound that go into Matroska, which has no edit list that hides any."""
+    first = _shown(packet) * packet.time_base - PRIMING_S
+    needed = [each for each in route.hidden if _shown(each) * each.time_base >= first]
+    route.copied.hidden += len(route.hidden) - len(needed)
+    if packet.is_discard:
+        route.hidden = [*needed, packet]
+        return []
+    route.hidden = []
+    return [*needed, packet]
 
 
 def _with_language(tags: dict[str, str], muxer: str) -> dict[str, str]:

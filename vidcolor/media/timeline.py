@@ -5,11 +5,18 @@ Every decoded frame gets a presentation time, exact and strictly increasing.
 Note [Times that cannot be right]
     Decoders put frames in the order in which they are shown; the bitstream decides that, not
     the container. Where a container's pts says otherwise, as careless remuxing leaves it, the
-    pts is wrong; so the order stays and the time is moved by as little as makes it increase:
-    one tick after the frame before. A jump back by more than `JUMP_BACK_S`, as in
-    recordings glued together, is different: from there on all times are shifted, so that the
-    new part follows the old one by one frame and keeps its own rhythm. Forward jumps are gaps
-    and are kept.
+    pts is wrong; the order stays.
+
+    First one of two times is chosen, by the rule that libavcodec has for its best-effort
+    timestamp. Beside its pts a frame has the dts of the packet that was fed last when it came
+    out, which in a film of constant rate is right too. Both are watched: each time one is not
+    after its predecessor counts as a fault, and the pts is taken as long as it has no more
+    faults than the dts. AVI, which stores no pts at all, gets its times this way.
+
+    A time that still does not increase is moved by as little as makes it: one tick after the
+    frame before. A jump back by more than `JUMP_BACK_S`, as in recordings glued together, is
+    different: from there on all times are shifted, so that the new part follows the old one by
+    one frame and keeps its own rhythm. Forward jumps are gaps and are kept.
 """
 
 from __future__ import annotations
@@ -58,7 +65,7 @@ class Timeline:
     time_base: Fraction
     usual_duration: int = 1
     missing: int = 0
-    """Frames that came without a pts."""
+    """Frames that came without a time."""
     repaired: int = 0
     """Frames whose pts was not after the one before."""
     jumps: int = 0
@@ -70,6 +77,11 @@ class Timeline:
     last_pts: int | None = None
     last_duration: int = 0
     _shift: int = 0
+    _last_step: int = 0
+    _seen_pts: int | None = None
+    _seen_dts: int | None = None
+    _faulty_pts: int = 0
+    _faulty_dts: int = 0
 
     @classmethod
     def for_video(cls, video: VideoInfo) -> Self:
@@ -83,15 +95,13 @@ class Timeline:
         Parameters
         ----------
         pts, dts:
-            As the decoder gives them. Without a pts the dts stands in, and without that
-            the end of the frame before.
+            As the decoder gives them. Without either the end of the frame before stands in.
         duration:
             Of this frame, 0 if unknown.
         """
-        if pts is None:
-            self.missing += 1
-            pts = dts
-        placed = self._after_last() if pts is None else pts + self._shift
+        time = self._choose(pts, dts)
+        self.missing += time is None
+        placed = self._after_last() if time is None else time + self._shift
         last = self.last_pts
         if last is not None and placed <= last:
             if (last - placed) * self.time_base > JUMP_BACK_S:
@@ -104,8 +114,24 @@ class Timeline:
         if last is not None and (placed - self._after_last()) * self.time_base > HOLE_S:
             self.holes += 1
             self.hole_ticks += placed - self._after_last()
+        self._last_step = 0 if last is None else placed - last
         self.last_pts, self.last_duration = placed, duration
         return placed
+
+    def _choose(self, pts: int | None, dts: int | None) -> int | None:
+        """The more trustworthy of the two. Source: libavcodec's best-effort timestamp."""
+        if dts is not None:
+            self._faulty_dts += self._seen_dts is not None and dts <= self._seen_dts
+            self._seen_dts = dts
+        elif pts is not None:
+            self._seen_dts = pts
+        if pts is not None:
+            self._faulty_pts += self._seen_pts is not None and pts <= self._seen_pts
+            self._seen_pts = pts
+        elif dts is not None:
+            self._seen_pts = dts
+        trusted = self._faulty_pts <= self._faulty_dts or dts is None
+        return pts if pts is not None and trusted else dts
 
     @property
     def end(self) -> int | None:
@@ -115,7 +141,11 @@ class Timeline:
     def _after_last(self) -> int:
         if self.last_pts is None:
             return 0
-        return self.last_pts + max(1, self.last_duration or self.usual_duration)
+        duration = self.last_duration or self.usual_duration
+        if duration == 1 and self._last_step > 2:
+            # libav makes up one tick where a container has fine ticks and no durations.
+            duration = self._last_step
+        return self.last_pts + max(1, duration)
 
 
 def tick_range(

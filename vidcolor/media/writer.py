@@ -16,11 +16,12 @@ import av
 from vidcolor.errors import EncoderError, OutputError
 from vidcolor.frames import ColoredFrame, MediaInfo
 from vidcolor.media.atomic import AtomicFile, check_free_space, output_error
+from vidcolor.media.copied import ChapterMark, CopiedStream
 from vidcolor.media.encoder import FilmEncoder
 from vidcolor.media.matroska import display_size, set_display_size
 from vidcolor.media.muxing import container_options, least_size, part_of
 from vidcolor.media.plan import MUXER_TITLES, OutputPlan
-from vidcolor.media.streams import CopiedStream, StreamCopier
+from vidcolor.media.streams import StreamCopier
 
 RESERVE_BYTES = 16 * 2**20
 """Space that must stay free on the output's file system; below it the run stops cleanly."""
@@ -40,18 +41,22 @@ class WriteReport:
     """Of ``pts``: the source's."""
     pts: array[int] = field(default_factory=lambda: array("q"))
     """Presentation times of all frames as given to the encoder."""
-    repaired_pts: int = 0
-    """Frames whose pts was not after the one before and was moved by one tick."""
     end_pts: int = 0
     """When the last frame ends; when it begins, if its duration is unknown."""
     video_bytes: int = 0
     streams: tuple[CopiedStream, ...] = ()
     """What was carried over, stream by stream."""
     chapters: int = 0
+    chapter_marks: tuple[ChapterMark, ...] = ()
+    """What these were."""
     pictures_and_files: int = 0
     """Covers and attachments in the file."""
+    file_digests: tuple[bytes, ...] = ()
+    """BLAKE2b of each of those that Matroska keeps as attachment."""
     read_failures: int = 0
     """Places where the other streams could not be read."""
+    gave_up: bool = False
+    """Whether the rest of the other streams was given up after too many of these."""
 
     @property
     def end_s(self) -> float:
@@ -72,6 +77,18 @@ class WriteReport:
     def repaired_dts(self) -> int:
         """Packets of all copied streams whose decoding time had to be moved."""
         return sum(stream.repaired_dts for stream in self.streams)
+
+    def notices(self) -> list[str]:
+        """What of the other streams was lost or changed, one line each."""
+        lines = [line for stream in self.streams for line in stream.notices()]
+        if self.read_failures:
+            lines.append(
+                f"sound and other streams: the source could not be read in {self.read_failures} "
+                "places, what lay there is missing"
+            )
+        if self.gave_up:
+            lines.append("sound and other streams: the rest of the source could not be read")
+        return lines
 
 
 class FilmWriter:
@@ -194,7 +211,9 @@ class FilmWriter:
         report, copier = self.report, self._copier
         report.streams, report.chapters = copier.copied, copier.chapters
         report.pictures_and_files = copier.pictures_and_files
-        report.read_failures = copier.read_failures
+        report.chapter_marks = copier.chapter_marks
+        report.file_digests = tuple(copier.files)
+        report.read_failures, report.gave_up = copier.read_failures, copier.gave_up
         copier.close()
         return report
 
@@ -251,11 +270,15 @@ class FilmWriter:
             seconds = float(pts * frame.source.time_base)
             raise EncoderError(
                 f"frame {frame.source.index} is shown at {seconds:.3f} s, before 0, which "
-                f"{MUXER_TITLES[self.plan.container]} cannot keep; remux the film to begin at 0"
+                f"{MUXER_TITLES[self.plan.container]} cannot keep; make a copy of the film that "
+                "begins at 0, such as with: ffmpeg -i FILM -map 0 -c copy "
+                "-avoid_negative_ts make_zero COPY.mkv"
             )
-        if last is not None and pts <= last:
-            self.report.repaired_pts += 1
-            return last + 1
+        if last is not None and pts <= last:  # readers repair times, and count it
+            raise EncoderError(
+                f"frame {frame.source.index} is shown at tick {pts}, not after the one before at "
+                f"{last}; this is a bug in vidcolor: please report it"
+            )
         return pts
 
     def _mux_video(self, packet: Any) -> None:
