@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from common import machine, make_source, measure, print_table
+from common import machine, make_source, measure, peak_rss_mb, print_table
 
 RATE = 24
 
@@ -31,7 +31,9 @@ def colorize(source: Path, output: Path) -> None:
         {"encode.options": {"preset": "ultrafast", "crf": "23"}, "network.device": "cpu"},
     )
     report = color_film(source, output, settings)
-    print(json.dumps({"frames": report.frames_out, "fps": report.fps}))
+    print(
+        json.dumps({"frames": report.frames_out, "fps": report.fps, "peak_rss_mb": peak_rss_mb()})
+    )
 
 
 def main() -> None:

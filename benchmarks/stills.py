@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import machine, measure, print_table
+from common import machine, measure, peak_rss_mb, print_table
 
 
 def colorize(source: Path, output: Path) -> None:
@@ -43,6 +43,7 @@ def colorize(source: Path, output: Path) -> None:
                 "read": read - loaded,
                 "colour": colored - read,
                 "write": written - colored,
+                "peak_rss_mb": peak_rss_mb(),
                 "luma": int(np.abs(luma - still.luma).max()),
             }
         )
@@ -68,9 +69,10 @@ def main() -> None:
         cv2.imwrite(str(source), cv2.resize(photo, (round(side * 1.5), side)))
         run = measure(Path(__file__), "--child", str(source), str(Path(folder) / "color.jpg"))
     luma = run.result.pop("luma")
+    peak = run.result.pop("peak_rss_mb")
     print_table(["step", "seconds"], [[name, f"{s:.2f}"] for name, s in run.result.items()])
     after_start = run.result["read"] + run.result["colour"] + run.result["write"]
-    print(f"\nafter start-up {after_start:.2f} s, peak RSS {run.peak_rss_mb:.0f} MB, ", end="")
+    print(f"\nafter start-up {after_start:.2f} s, peak RSS {peak:.0f} MB, ", end="")
     print(f"largest luma change {luma} code(s)")
 
 

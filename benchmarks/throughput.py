@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from common import Measured, machine, make_source, measure, print_table
+from common import Measured, machine, make_source, measure, peak_rss_mb, print_table
 
 
 def transcode(source: Path, output: Path, preset: str) -> None:
@@ -42,7 +42,8 @@ def transcode(source: Path, output: Path, preset: str) -> None:
             writer.mux(out.encode(frame))
             frames += 1
         writer.mux(out.encode(None))
-    print(json.dumps({"wall_s": time.perf_counter() - begin, "frames": frames}))
+    wall_s = time.perf_counter() - begin
+    print(json.dumps({"wall_s": wall_s, "frames": frames, "peak_rss_mb": peak_rss_mb()}))
 
 
 def colorize(source: Path, output: Path, preset: str, device: str) -> None:
@@ -60,6 +61,7 @@ def colorize(source: Path, output: Path, preset: str, device: str) -> None:
                 "frames": report.frames_out,
                 "stage_ms": report.stage_ms,
                 "precision": report.precision,
+                "peak_rss_mb": peak_rss_mb(),
             }
         )
     )

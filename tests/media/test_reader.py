@@ -30,7 +30,6 @@ from vidcolor.errors import (
 )
 from vidcolor.frames import Frame
 from vidcolor.media import reader as reader_module
-from vidcolor.media import safety
 from vidcolor.media.reader import FilmReader
 from vidcolor.media.safety import Limits
 
