@@ -15,7 +15,7 @@ import pytest
 
 from tests.media.recolor import fast_settings, recolor
 from tests.synthetic import audio_packets, make_film, run_ffmpeg
-from vidcolor.media.streams import CopiedStream, add_payload, codec_name, is_event
+from vidcolor.media.copied import CopiedStream, add_payload, codec_name, is_event
 from vidcolor.media.writer import WriteReport
 
 

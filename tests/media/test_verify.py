@@ -19,7 +19,7 @@ from tests.media.recolor import Recolored, fast_settings, recolor
 from tests.synthetic import fill_plane, make_film, make_frame, plane_values, run_ffmpeg
 from vidcolor.errors import VerificationError
 from vidcolor.frames import ColorTags
-from vidcolor.media.streams import CopiedStream
+from vidcolor.media.copied import CopiedStream
 from vidcolor.media.verify import VerifyReport, verify_output
 
 
