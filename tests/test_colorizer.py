@@ -73,11 +73,26 @@ class TestPredict:
         assert np.isfinite(ab).all()
 
     def test_the_batch_cannot_change_the_result(self, colorizer, monkeypatch):
+        """As on a GPU, where several pictures share a batch."""
+        monkeypatch.setattr(colorizer, "_pool", None)
         monkeypatch.setattr(colorizer, "_micro_batch", 4)
         pictures = [lightness(64, 96, seed) for seed in range(5)]
         together = colorizer.predict(pictures)
         for picture, ab in zip(pictures, together, strict=True):
             np.testing.assert_array_equal(colorizer.predict([picture])[0], ab)
+
+    @pytest.mark.parametrize("workers", [1, 3])
+    def test_the_number_of_cores_cannot_change_the_result(
+        self, colorizer, untrained_checkpoint, monkeypatch, workers
+    ):
+        pictures = [lightness(64, 96, seed) for seed in range(5)]
+        expected = colorizer.predict(pictures)
+        monkeypatch.setattr("vidcolor.colorizer._cpu_workers", lambda: workers)
+        other = Colorizer(
+            NetworkSettings(checkpoint=str(untrained_checkpoint), device="cpu", short_side=64)
+        )
+        for ab, again in zip(expected, other.predict(pictures), strict=True):
+            np.testing.assert_array_equal(ab, again)
 
     def test_a_turned_picture_is_seen_upright_and_turned_back(self, colorizer):
         upright = lightness(64, 96)
@@ -126,6 +141,7 @@ class TestOutOfMemory:
             settings = NetworkSettings(checkpoint=str(untrained_checkpoint), device="cpu")
             colorizer = Colorizer(settings)
             monkeypatch.setattr(colorizer, "network", _Hungry(room))
+            monkeypatch.setattr(colorizer, "_pool", None)  # as on a GPU
             monkeypatch.setattr(colorizer, "_micro_batch", 8)
             return colorizer
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -32,11 +34,16 @@ MAX_ASPECT = 4
 # Note [Fixed micro-batch]
 # A convolution library picks its algorithm, and so its rounding, by the shape of the batch.
 # The network therefore always runs on one shape: what is missing from a batch is filled up by
-# repeating its last picture. On a CPU one picture fills the cores, so that the shape is always
-# one picture and nothing can change the result; on a GPU another batch size may, by one code.
+# repeating its last picture. On a CPU each picture is a batch of its own, computed by one thread,
+# so that neither the batch nor the number of cores can change the result; several pictures are
+# computed side by side, which also wastes less than sharing one among the cores. On a GPU another
+# batch size may change the result, by one code.
 
 MPS_BATCH = 4
 """Pictures per batch on Apple GPUs, which do not tell how much memory is free."""
+
+MAX_CPU_WORKERS = 16
+"""Most pictures that a CPU computes side by side; each needs some 60 MB."""
 
 MAX_AUTO_BATCH = 32
 """Largest batch that is chosen by itself; more gains nothing."""
@@ -158,6 +165,7 @@ class Colorizer:
         self.short_side = settings.short_side or self.rules.short_side
         self._wanted_batch = settings.batch_size
         self._micro_batch = 1
+        self._pool = _one_thread_each(_cpu_workers()) if self.device.type == "cpu" else None
         self.halvings = 0
         """How often the batch was halved because the device ran out of memory."""
 
@@ -184,16 +192,20 @@ class Colorizer:
         )
 
     def fix_batch(self, grid: NetworkGrid) -> int:
-        """Choose how many pictures of ``grid`` go through the network at once; returns that.
+        """Choose how many pictures of ``grid`` go through the network at once.
 
         See Note [Fixed micro-batch].
+
+        Returns
+        -------
+        How many pictures `predict` is best given at a time.
         """
+        if self.device.type == "cpu":
+            return self._wanted_batch or _cpu_workers()
         self._micro_batch = self._batch_that_fits(grid)
         return self._micro_batch
 
     def _batch_that_fits(self, grid: NetworkGrid) -> int:
-        if self.device.type == "cpu":
-            return 1
         if self._wanted_batch:
             return self._wanted_batch
         if self.device.type != "cuda":
@@ -239,6 +251,16 @@ class Colorizer:
             If even one picture at a time does not fit the device.
         """
         upright = [np.rot90(p, quarter_turns) for p in pictures]
+        if self._pool is not None:
+            results = list(self._pool.map(self._run_alone, upright))
+        else:
+            results = self._run_batches(upright)
+        return [np.ascontiguousarray(np.rot90(ab, -quarter_turns, axes=(1, 2))) for ab in results]
+
+    def _run_alone(self, picture: npt.NDArray[np.float32]) -> AbPlanes:
+        return self._run_batches([picture])[0]
+
+    def _run_batches(self, upright: Sequence[npt.NDArray[np.float32]]) -> list[AbPlanes]:
         results: list[AbPlanes] = []
         while len(results) < len(upright):
             part = upright[len(results) : len(results) + self._micro_batch]
@@ -250,7 +272,7 @@ class Colorizer:
                     raise
             # Outside the handler, where the exception no longer keeps the batch alive.
             self._halve(upright[0].shape)
-        return [np.ascontiguousarray(np.rot90(ab, -quarter_turns, axes=(1, 2))) for ab in results]
+        return results
 
     def predict_plane(self, luma: Plane, bit_depth: int = 8, full_range: bool = True) -> AbPlanes:
         """ab (2, h, w) for one upright luma plane with square pixels, covering all of it."""
@@ -293,6 +315,18 @@ class Colorizer:
         log.warning("out of memory on %s: batch halved to %d", self.device, self._micro_batch)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def _cpu_workers() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(MAX_CPU_WORKERS, cores or 1)
+
+
+def _one_thread_each(workers: int) -> ThreadPoolExecutor:
+    """Threads in which torch shares no operation among others, whatever it does elsewhere."""
+    return ThreadPoolExecutor(
+        workers, "vidcolor-network", initializer=torch.set_num_threads, initargs=(1,)
+    )
 
 
 _MEMORY_WORDS = ("out of memory", "ALLOC_FAILED", "can't allocate memory")

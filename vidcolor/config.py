@@ -56,7 +56,7 @@ class NetworkSettings(_Settings):
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
     batch_size: int | None = Field(default=None, ge=1, le=1024)
-    """Frames to a batch on a GPU, where None picks what fits; a CPU takes one at a time."""
+    """Frames given to the network at a time; None is what fits a GPU, or one for each CPU core."""
     short_side: int | None = Field(default=None, ge=32, le=2048)
     """Short side in pixels of the picture the network sees; None takes the checkpoint's own."""
 

@@ -178,11 +178,11 @@ def run_stages(
             if out is not None:
                 out.close()
 
-    threads = [threading.Thread(target=work, args=(source, queues[0]), name="reader")]
+    threads = [threading.Thread(target=work, args=(source, queues[0]), name="vidcolor-reader")]
     for position, (name, stage) in enumerate(stages.items()):
         out = queues[position + 1] if position + 1 < len(queues) else None
         items = stage(iter(queues[position]))
-        threads.append(threading.Thread(target=work, args=(items, out), name=name))
+        threads.append(threading.Thread(target=work, args=(items, out), name=f"vidcolor-{name}"))
     try:
         for thread in threads:
             thread.start()
