@@ -25,7 +25,7 @@ from tests.synthetic import (
 )
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import RUN_PRESETS, NetworkSettings, RunSettings, load_preset, override
-from vidcolor.engine import chroma_spread, color_film
+from vidcolor.engine import color_film
 from vidcolor.errors import (
     DamagedCheckpointError,
     Interrupted,
@@ -35,6 +35,7 @@ from vidcolor.errors import (
     VerificationError,
 )
 from vidcolor.frames import ColorTags
+from vidcolor.luma import chroma_spread
 from vidcolor.media.writer import FilmWriter
 from vidcolor.models.base import Prediction
 from vidcolor.report import RunReport
@@ -409,7 +410,7 @@ class TestNothingIsPassedOff:
             self.run(tmp_path, colorizer)
 
     def test_changed_luma(self, tmp_path, colorizer, monkeypatch):
-        monkeypatch.setattr("vidcolor.engine._FilmRun._target_luma", lambda _, luma: luma ^ 1)
+        monkeypatch.setattr("vidcolor.engine.target_luma", lambda luma, _: luma ^ 1)
         with pytest.raises(VerificationError, match="luma was kept in 0 of 12 frames"):
             self.run(tmp_path, colorizer)
 

@@ -15,6 +15,7 @@ PACKAGE = Path(vidcolor.__file__).parent
 LAYERS = (
     ("errors",),
     ("frames",),
+    ("luma",),
     ("resources",),
     ("config",),
     ("color",),

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import threading
 import time
-import zlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -23,28 +21,21 @@ from vidcolor.color import ChromaRenderer
 from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid, SmallPicture
 from vidcolor.config import RunSettings
 from vidcolor.errors import Interrupted, VerificationError
-from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo, Plane
+from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo
 from vidcolor.look import Look
+from vidcolor.luma import is_colored, luma_crc, target_luma
 from vidcolor.media.output import Writer, open_writer, plan_any, verify_any
 from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan, default_output
 from vidcolor.media.reader import FilmReader
 from vidcolor.media.sequence import SequenceReader, open_source
 from vidcolor.media.verify import VerifyReport
 from vidcolor.media.writer import WriteReport
-from vidcolor.report import ProgressEvent, RunReport, expected_frames, read_notices
+from vidcolor.report import ProgressEvent, ProgressMeter, RunReport, read_notices
 from vidcolor.stages import StageClock, run_stages
 from vidcolor.temporal.smooth import TemporalSmoother
 
 COLOR_WATCH_STEP = 12
 """Every so many frames the source's chroma is looked at."""
-
-COLOR_WATCH_SPREAD = 6.0
-"""Mean distance of chroma from neutral, in 8-bit codes, above which a film counts as coloured.
-Tape noise and a sepia tint stay below it on a black-and-white film."""
-
-
-TICK_S = 0.1
-"""Seconds between progress events while the output is verified."""
 
 LEAST_COLOR = 0.5
 """Largest |a*| or |b*| of a frame, in CIE units, below which it counts as left without colour."""
@@ -71,17 +62,6 @@ class _Work:
         if self.colored is not None:
             planes += self.colored.cb.nbytes + self.colored.cr.nbytes
         return planes + self.small.lightness.nbytes
-
-
-@dataclass
-class _Progress:
-    """Counters that the stages write and the calling thread reads."""
-
-    frames_written: int = 0
-    frames_without_color: int = 0
-    time_s: float = 0.0
-    shot: int = 0
-    notices: list[str] = field(default_factory=list)
 
 
 def color_film(
@@ -167,10 +147,11 @@ class _FilmRun:
         self.target: EncodeTarget = plan.target
         self.settings = settings
         self.colorizer = colorizer
-        self.on_progress = on_progress
         self.cancel = cancel
         self.clock = StageClock()
-        self.progress = _Progress()
+        self.progress = ProgressMeter(self.info, settings, on_progress)
+        self.frames_without_color = 0
+        self.source_notice: str | None = None
         video = self.info.video
         self.grid: NetworkGrid = colorizer.grid(
             video.width, video.height, video.sample_aspect_ratio, video.rotation
@@ -179,12 +160,11 @@ class _FilmRun:
         self.renderer = ChromaRenderer(self.target)
         self.pts = array("q")
         self.luma_crcs = array("L") if plan.is_lossless else None
-        self.begin = self.last_tick = time.perf_counter()
         self.written = WriteReport()
 
     def execute(self, writer: Writer) -> VerifyReport:
         """Colour every frame, finish the file and verify it."""
-        self.begin = time.perf_counter()
+        self.progress.start()
         run_stages(
             self._read(),
             {
@@ -194,13 +174,13 @@ class _FilmRun:
             },
             size_of=lambda work: work.nbytes,
             cancel=self.cancel,
-            tick=lambda: self._tick("color"),
+            tick=lambda: self.progress.tell("color"),
         )
         if self.cancel.is_set():
             raise Interrupted
         self.written = self.clock.call("encode", writer.finish)
         self._check_luma()
-        self._tick("verify")
+        self.progress.tell("verify")
         return self.clock.call(
             "verify",
             verify_any,
@@ -216,8 +196,7 @@ class _FilmRun:
     def _watch_verification(self) -> None:
         if self.cancel.is_set():
             raise Interrupted
-        if time.perf_counter() - self.last_tick > TICK_S:
-            self._tick("verify")
+        self.progress.tell_if_due("verify")
 
     def _read(self) -> Iterator[_Work]:
         video = self.info.video
@@ -239,12 +218,8 @@ class _FilmRun:
             yield _Work(frame, small, colored_source)
 
     def _watch_color(self, frame: Frame) -> None:
-        if frame.chroma is None or self.progress.notices:
-            return
-        bits = self.info.video.layout.bit_depth
-        spread = max(chroma_spread(plane, bits) for plane in frame.chroma)
-        if spread > COLOR_WATCH_SPREAD:
-            self.progress.notices.append(
+        if self.source_notice is None and is_colored(frame, self.info.video.layout.bit_depth):
+            self.source_notice = (
                 f"the source is in colour (first seen at {frame.time_s:.2f} s): "
                 "its own colours are replaced, only its luma is used"
             )
@@ -288,24 +263,13 @@ class _FilmRun:
             raise RuntimeError(f"{len(waiting)} frames were lost while smoothing")
 
     def _colored(self, work: _Work, ab: npt.NDArray[np.float32], shot: int) -> _Work:
-        luma = self.clock.call("luma", self._target_luma, work.frame.luma)
+        luma = self.clock.call("luma", target_luma, work.frame.luma, self.target)
         if np.abs(ab).max() < LEAST_COLOR:
-            self.progress.frames_without_color += 1
+            self.frames_without_color += 1
         cb, cr = self.clock.call("chroma", self.renderer.render, luma, self.look.apply(ab))
         work.colored = ColoredFrame(work.frame, luma, cb, cr)
         work.shot = shot
         return work
-
-    def _target_luma(self, luma: Plane) -> Plane:
-        """The luma that the encoder gets: the decoder's own, unless the plan says otherwise."""
-        target = self.target
-        if luma.shape != (target.height, target.width):
-            luma = cv2.resize(luma, (target.width, target.height), interpolation=cv2.INTER_AREA)
-        if target.layout.bit_depth > 8 and luma.dtype == np.uint8:
-            luma = luma.astype(np.uint16)
-        return (
-            np.left_shift(luma, luma.dtype.type(target.luma_shift)) if target.luma_shift else luma
-        )
 
     def _write(self, works: Iterator[_Work], writer: Writer) -> Iterable[None]:
         for work in works:
@@ -313,32 +277,8 @@ class _FilmRun:
             self.clock.call("encode", writer.write, work.colored)
             if self.luma_crcs is not None:
                 self.luma_crcs.append(self.clock.call("checksum", luma_crc, work.colored.luma))
-            self.progress.frames_written += 1
-            self.progress.time_s = work.frame.time_s
-            self.progress.shot = work.shot
+            self.progress.count(work.frame.time_s, work.shot)
             yield None
-
-    def _tick(self, stage: str) -> None:
-        self.last_tick = time.perf_counter()
-        if self.on_progress is None:
-            return
-        done = self.progress.frames_written
-        elapsed = time.perf_counter() - self.begin
-        fps = done / elapsed if elapsed > 0 else 0.0
-        total = expected_frames(self.info, self.settings)
-        left = max(0, total - done) / fps if total and fps else None
-        self.on_progress(
-            ProgressEvent(
-                stage=stage,
-                frames_done=done,
-                frames_total=total,
-                time_s=self.progress.time_s,
-                duration_s=self.info.duration_from_header_s,
-                fps=fps,
-                eta_s=left,
-                shot=self.progress.shot + 1,
-            )
-        )
 
     @property
     def _keeps_luma(self) -> bool:
@@ -358,10 +298,10 @@ class _FilmRun:
             )
 
     def _color_notices(self) -> list[str]:
-        notices = []
-        if self.progress.frames_without_color and self.look.strength:
+        notices = [self.source_notice] if self.source_notice else []
+        if self.frames_without_color and self.look.strength:
             notices.append(
-                f"{self.progress.frames_without_color} of {self.progress.frames_written} frames "
+                f"{self.frames_without_color} of {self.progress.frames_written} frames "
                 "were left without colour by the network"
             )
         if self.colorizer.halvings:
@@ -399,7 +339,6 @@ class _FilmRun:
             notices=[
                 *self.info.notices,
                 *self.plan.notices,
-                *self.progress.notices,
                 *self._color_notices(),
                 *read_notices(read),
                 *self.written.notices(),
@@ -409,15 +348,3 @@ class _FilmRun:
             fps=self.progress.frames_written / wall_s,
             verification=verification,
         )
-
-
-def chroma_spread(plane: Plane, bit_depth: int) -> float:
-    """Mean distance of a chroma plane from neutral, in 8-bit codes."""
-    sample = plane[::8, ::8].astype(np.float32)
-    neutral = float(1 << (bit_depth - 1))
-    return float(np.abs(sample - neutral).mean()) / (1 << (bit_depth - 8))
-
-
-def luma_crc(luma: Plane) -> int:
-    """CRC-32 of a luma plane's code values, rows packed."""
-    return zlib.crc32(np.ascontiguousarray(luma).data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +61,73 @@ class RunReport:
     wall_s: float
     fps: float
     verification: VerifyReport
+
+
+TELL_S = 0.1
+"""Seconds between progress events while the output is verified."""
+
+
+class ProgressMeter:
+    """Counts frames in the writer's thread and tells how far a run is from the calling thread.
+
+    Parameters
+    ----------
+    info, settings:
+        Say how many frames to expect.
+    on_progress:
+        Called with every event.
+    """
+
+    def __init__(
+        self,
+        info: MediaInfo,
+        settings: RunSettings,
+        on_progress: Callable[[ProgressEvent], None] | None,
+    ) -> None:
+        self._on_progress = on_progress
+        self._frames_total = expected_frames(info, settings)
+        self._duration_s = info.duration_from_header_s
+        self._time_s = 0.0
+        self._begin = self._last_told = time.perf_counter()
+        self.frames_written = 0
+        self.shot = 0
+        """0-based number of the present shot."""
+
+    def start(self) -> None:
+        """Rates are counted from now on."""
+        self._begin = time.perf_counter()
+
+    def count(self, time_s: float, shot: int) -> None:
+        """One more frame, shown at ``time_s``, has been written."""
+        self.frames_written += 1
+        self._time_s = time_s
+        self.shot = shot
+
+    def tell_if_due(self, stage: str) -> None:
+        """`tell`, but not more often than every `TELL_S`."""
+        if time.perf_counter() - self._last_told > TELL_S:
+            self.tell(stage)
+
+    def tell(self, stage: str) -> None:
+        """Call ``on_progress`` with what has been counted so far."""
+        self._last_told = time.perf_counter()
+        if self._on_progress is None:
+            return
+        done, total = self.frames_written, self._frames_total
+        elapsed = self._last_told - self._begin
+        fps = done / elapsed if elapsed > 0 else 0.0
+        self._on_progress(
+            ProgressEvent(
+                stage=stage,
+                frames_done=done,
+                frames_total=total,
+                time_s=self._time_s,
+                duration_s=self._duration_s,
+                fps=fps,
+                eta_s=max(0, total - done) / fps if total and fps else None,
+                shot=self.shot + 1,
+            )
+        )
 
 
 def read_notices(read: ReadReport) -> list[str]:

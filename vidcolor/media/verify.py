@@ -6,7 +6,6 @@ is decoded too and its luma compared with what left the source's decoder.
 
 from __future__ import annotations
 
-import zlib
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 
 from vidcolor.errors import InputError
 from vidcolor.frames import MediaInfo
+from vidcolor.luma import luma_crc
 from vidcolor.media.pixels import luma_plane, pixel_layout
 from vidcolor.media.plan import OutputPlan
 from vidcolor.media.probe import color_tags, open_container
@@ -205,10 +204,8 @@ def _check_frames(
             if luma_crcs is None:
                 _check_end(film, last_pts, tick)
                 return 0
-            if count < len(luma_crcs):
-                crc = zlib.crc32(np.ascontiguousarray(luma_plane(frame)).data)
-                if crc != luma_crcs[count]:
-                    raise failed("luma is not exact", f"frame {count}")
+            if count < len(luma_crcs) and luma_crc(luma_plane(frame)) != luma_crcs[count]:
+                raise failed("luma is not exact", f"frame {count}")
             count += 1
     if luma_crcs is None:
         raise failed("not one of its frames can be decoded", f"{film.codec_context.name}")
