@@ -42,8 +42,6 @@ class EncodeSettings(_Settings):
     """Shallower luma is shifted left to this depth, which loses nothing."""
     min_chroma: Literal["4:2:0", "4:2:2", "4:4:4"] = "4:2:0"
     """Chroma is never coarser than this, nor coarser than the source's."""
-    lossless: bool = False
-    """The codec reproduces its input exactly, so verification decodes and compares every luma."""
     scale: float = Field(default=1.0, gt=0, le=1)
     """Size of the output against the source; only ``preview`` gives up exact luma for speed."""
 

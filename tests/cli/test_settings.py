@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vidcolor.cli.settings import LOSSLESS_CODECS, OPTION_OF_FIELD, build_settings
+from vidcolor.cli.settings import OPTION_OF_FIELD, build_settings
 from vidcolor.config import load_preset
 from vidcolor.errors import SettingsError
 
@@ -57,13 +57,3 @@ def test_a_codec_keeps_only_the_options_made_for_it(
     encode = build_settings(preset, {}, codec=codec).encode
     assert (encode.codec, encode.codec_deep) == (codec, codec)
     assert encode.options == encode.options_deep == options
-    assert not encode.lossless
-
-
-@pytest.mark.parametrize("codec", sorted(LOSSLESS_CODECS))
-def test_a_lossless_codec_is_verified_as_one(codec: str) -> None:
-    assert build_settings("film", {}, codec=codec).encode.lossless
-
-
-def test_archive_with_a_lossy_codec_no_longer_claims_to_be_lossless() -> None:
-    assert not build_settings("archive", {}, codec="libx264").encode.lossless

@@ -86,7 +86,7 @@ def recolor(source: Path, output: Path, settings: RunSettings | None = None) -> 
                 writer.temp_path,
                 reader.info,
                 pts,
-                crcs if settings.encode.lossless else None,
+                crcs if plan.is_lossless else None,
             )
             path = writer.commit()
         return Recolored(path, reader.info, plan, report, verification, kept)

@@ -94,6 +94,51 @@ class TestStreams:
             plan_output(info, fast_settings(), films / "out.mov")
         plan = plan_output(info, fast_settings(allow_drop=True), films / "out.mov")
         assert actions(plan.streams) == [("video", "color"), ("audio", "drop")]
+        assert plan.streams[1].matroska_keeps
+
+    @pytest.mark.parametrize(
+        ("codec", "output", "advice"),
+        [
+            ("libopus", "out.mov", r"by --allow-drop, or give .* ends in \.mkv: -o out\.mkv$"),
+            ("wmav2", "out.mp4", r"-c:a flac COPY\.mkv\)\. Go on without it by --allow-drop$"),
+            ("wmav2", "out.mkv", r"-c:a flac COPY\.mkv\)\. Go on without it by --allow-drop$"),
+            ("adpcm_ms", "out.mp4", r"-c:a flac COPY\.mkv\)\. Go on without it by --allow-drop$"),
+            ("pcm_mulaw", "out.mkv", r"-c:a flac COPY\.mkv\)\. Go on without it by --allow-drop$"),
+            ("pcm_u8", "out.mp4", r"by --allow-drop, or give .* ends in \.mkv: -o out\.mkv$"),
+        ],
+    )
+    def test_refusal_says_what_helps(
+        self, films: Path, codec: str, output: str, advice: str
+    ) -> None:
+        source = films / f"{codec}.{'mkv' if codec == 'libopus' else 'avi'}"
+        run_ffmpeg(
+            "-i",
+            str(films / "rich.mp4"),
+            "-map",
+            "0:v",
+            "-map",
+            "0:a:0",
+            "-map_chapters",
+            "-1",
+            "-c:v",
+            "mpeg4",
+            "-c:a",
+            codec,
+            str(source),
+        )
+        info = probe(source)
+        with pytest.raises(StreamDropError, match=advice):
+            plan_output(info, fast_settings(), films / output)
+
+    def test_converted_sound_is_taken(self, films: Path) -> None:
+        source, copy = films / "wma.wmv", films / "copy.mkv"
+        run_ffmpeg("-i", str(films / "opus.mkv"), "-c:v", "wmv2", "-c:a", "wmav2", str(source))
+        with pytest.raises(StreamDropError) as caught:
+            plan_output(probe(source), fast_settings(), films / "out.mkv")
+        advice = str(caught.value).partition("ffmpeg ")[2].partition(")")[0]
+        advice = advice.replace("FILM", str(source)).replace("COPY.mkv", str(copy))
+        run_ffmpeg(*advice.split())
+        assert not plan_output(probe(copy), fast_settings(), films / "out.mkv").dropped
 
     def test_lost_alpha_is_a_drop(self, films: Path) -> None:
         path = make_film(films / "alpha.mkv", frames=2, codec="ffv1", pix_fmt="yuva420p")

@@ -15,6 +15,9 @@ import pytest
 
 from tests.media.recolor import fast_settings, recolor
 from tests.synthetic import audio_packets, make_film, run_ffmpeg
+from vidcolor.colorizer import Colorizer
+from vidcolor.config import NetworkSettings
+from vidcolor.engine import color_film
 from vidcolor.media.copied import CopiedStream, add_payload, codec_name, is_event
 from vidcolor.media.writer import WriteReport
 
@@ -138,6 +141,15 @@ class TestHiddenSound:
         assert len(audio_packets(run.path)) == len(audio_packets(cut)) - hidden
         assert -0.1 < heard(run.path)[0] <= 0
         assert f"stream 1 (audio): {hidden} packets were hidden" in "\n".join(run.report.notices())
+
+    def test_report_of_the_run_tells_it(
+        self, tmp_path: Path, cut: Path, untrained_checkpoint: Path
+    ) -> None:
+        network = NetworkSettings(checkpoint=str(untrained_checkpoint), device="cpu", short_side=32)
+        report = color_film(
+            cut, tmp_path / "out.mkv", fast_settings(), colorizer=Colorizer(network)
+        )
+        assert any("packets were hidden by the source" in line for line in report.notices)
 
     def test_mp4_hides_it_again(self, tmp_path: Path, cut: Path) -> None:
         run = recolor(cut, tmp_path / "out.mp4")

@@ -110,6 +110,17 @@ class TestPicture:
         for written, wanted in zip(ffmpeg_luma(run.path, "yuv444p", 33, 17), run.luma, strict=True):
             np.testing.assert_array_equal(written, wanted)
 
+    @pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 5), (8, 8), (33, 17)])
+    def test_last_resort_takes_any_size(self, tmp_path: Path, size: tuple[int, int]) -> None:
+        film, (width, height) = tmp_path / "film.mkv", size
+        source = make_film(
+            film, frames=2, width=width, height=height, codec="ffv1", pix_fmt="gray16le"
+        )
+        run = recolor(source, tmp_path / "out.mkv")  # deeper than x264 and x265 take
+        assert run.plan.codec == "ffv1"
+        for (_, written), wanted in zip(decode_luma(run.path), run.luma, strict=True):
+            np.testing.assert_array_equal(written, wanted)
+
     def test_prores_shifts_luma_by_two_bits(self, tmp_path: Path) -> None:
         source = make_film(tmp_path / "film.mp4", frames=3)
         run = recolor(source, tmp_path / "out.mov", fast_settings("prores"))
@@ -193,6 +204,22 @@ class TestPicture:
             frame = next(container.decode(stream))
             assert frame.interlaced_frame
             assert stream.codec_context.field_order in ((2, 4) if order == "tff" else (3, 5))
+
+    @pytest.mark.parametrize("codec", ["libx264", "ffv1", "prores_ks"])
+    def test_scaled_fields_are_no_fields(self, tmp_path: Path, codec: str) -> None:
+        progressive = make_film(tmp_path / "film.mkv", frames=3, width=64, height=64)
+        source = tmp_path / "fields.mkv"
+        run_ffmpeg(
+            *("-i", str(progressive), "-vf", "setfield=tff", "-flags", "+ildct+ilme"),
+            *("-c:v", "ffv1", str(source)),
+        )
+        assert probe(source).video.field_order in ("tt", "tb")
+        options = {"encode.codec": codec, "encode.options": {}}
+        run = recolor(source, tmp_path / "out.mkv", override(fast_settings("preview"), options))
+        with av.open(str(run.path)) as container:
+            stream = container.streams.video[0]
+            assert not next(container.decode(stream)).interlaced_frame
+            assert stream.codec_context.field_order in (0, 1)  # unknown, progressive
 
 
 def test_hevc_in_mp4_has_the_tag_that_quicktime_plays(tmp_path: Path) -> None:

@@ -68,13 +68,26 @@ class TestWholeFile:
             )
         assert new == old
 
+    def test_tags_of_the_file(self, tmp_path: Path) -> None:
+        tags = {"title": "Ümlaut", "artist": "A", "comment": "C", "date": "1931", "Reel": "7"}
+        source = make_film(tmp_path / "film.mkv", frames=3, metadata=tags)
+        for suffix in ("mkv", "mp4", "mov"):
+            run = recolor(source, tmp_path / f"out.{suffix}")
+            kept = {key.lower(): value for key, value in probe(run.path).metadata.items()}
+            told = [notice for notice in run.plan.notices if notice.endswith("REEL")]
+            for key, value in tags.items():
+                if key != "Reel":
+                    assert kept[key] == value
+            assert (kept.get("reel") == "7") == (not told) == (suffix == "mkv")
+
     def test_track_titles(self, tmp_path: Path) -> None:
         source = make_film(tmp_path / "film.mp4", frames=3, audio=2)
         to_mkv = recolor(source, tmp_path / "out.mkv", fast_settings("archive")).path
-        to_mp4 = recolor(to_mkv, tmp_path / "out.mp4").path
-        with av.open(str(to_mkv)) as mkv, av.open(str(to_mp4)) as mp4:
+        with av.open(str(to_mkv)) as mkv:
             assert [s.metadata["title"] for s in mkv.streams.audio] == ["Sound 1", "Sound 2"]
-            assert [s.metadata["name"] for s in mp4.streams.audio] == ["Sound 1", "Sound 2"]
+        for suffix in ("mp4", "mov"):
+            with av.open(str(recolor(to_mkv, tmp_path / f"out.{suffix}").path)) as other:
+                assert [s.metadata["name"] for s in other.streams.audio] == ["Sound 1", "Sound 2"]
 
     def test_stale_tags_are_gone(self, tmp_path: Path) -> None:
         source = make_film(tmp_path / "film.mkv", frames=3, audio=1)

@@ -22,6 +22,7 @@ from tests.media.recolor import (
 )
 from tests.synthetic import (
     make_film,
+    run_ffmpeg,
 )
 from vidcolor.errors import (
     EncoderError,
@@ -149,3 +150,17 @@ class TestTimes:
             frame = dataclasses.replace(next(iter(reader)), pts=-512)
             with pytest.raises(EncoderError, match=r"before 0, which MP4 cannot keep"):
                 writer.write(colored(frame, writer.plan.target))
+
+    def test_film_before_zero_and_the_advice(self, tmp_path: Path) -> None:
+        film = make_film(tmp_path / "film.mp4", frames=24, audio=1)
+        # The clock of a transport stream runs over after 95443.7 s; libav puts that at 0.
+        source, copy = tmp_path / "film.ts", tmp_path / "copy.mkv"
+        early = ("-output_ts_offset", "95442", "-muxdelay", "0")
+        run_ffmpeg("-i", str(film), "-c", "copy", *early, str(source))
+        with pytest.raises(EncoderError, match=r"frame 0 is shown at -1\.718 s") as caught:
+            recolor(source, tmp_path / "out.mkv")
+        advice = str(caught.value).partition("with: ffmpeg ")[2]
+        run_ffmpeg(*advice.replace("FILM", str(source)).replace("COPY.mkv", str(copy)).split())
+        report = recolor(copy, tmp_path / "out.mkv").report
+        assert report.frames == 24
+        assert report.first_pts in range(50)

@@ -8,9 +8,6 @@ from typing import Any
 from vidcolor.config import EncodeSettings, RunSettings, load_preset, override
 from vidcolor.errors import SettingsError
 
-LOSSLESS_CODECS = frozenset({"ffv1", "ffvhuff", "huffyuv", "utvideo"})
-"""libav encoders that reproduce their input exactly whatever their options say."""
-
 ANY_DEPTH = 16
 """``codec_max_bits`` of a codec that was asked for by name: it is used for every bit depth."""
 
@@ -103,5 +100,4 @@ def encode_changes(
         "codec_deep_max_bits": ANY_DEPTH,
         "options": options,
         "options_deep": options,
-        "lossless": codec in LOSSLESS_CODECS,
     }

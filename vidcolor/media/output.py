@@ -10,7 +10,7 @@ from vidcolor.config import RunSettings
 from vidcolor.errors import SettingsError, StreamDropError, VerificationError
 from vidcolor.frames import MediaInfo
 from vidcolor.media.atomic import check_output
-from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan, StreamPlan, plan_output
+from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan, StreamPlan, lost_captions, plan_output
 from vidcolor.media.probe import is_sequence_pattern
 from vidcolor.media.sequence_writer import SequenceWriter, check_sequence_output, sequence_target
 from vidcolor.media.verify import Tick, VerifyReport, verify_output
@@ -40,10 +40,10 @@ def plan_any(info: MediaInfo, settings: RunSettings, output: Path) -> OutputPlan
     if not is_sequence_pattern(output):
         check_output(Path(info.path), output, settings.overwrite)
         plan = plan_output(info, settings, output)
-        size = (plan.target.width, plan.target.height)
-        if size == (info.video.width, info.video.height):
+        if not plan.is_scaled:
             return plan
-        scaled = f"the picture is scaled to {size[0]}×{size[1]}, so its luma is not kept"
+        size = f"{plan.target.width}×{plan.target.height}"
+        scaled = f"the picture is scaled to {size}, so its luma is not kept"
         return replace(plan, notices=(*plan.notices, scaled))
     check_sequence_output(info, output, settings.overwrite)
     return _plan_sequence(info, settings, output)
@@ -55,24 +55,27 @@ def _plan_sequence(info: MediaInfo, settings: RunSettings, output: Path) -> Outp
             f"preset {settings.preset!r} scales the picture, which numbered pictures are not for; "
             "use --preset film or archive"
         )
-    streams = tuple(
+    streams = [
         StreamPlan(s.index, s.kind, "color")
         if s.index == info.video.index
         else StreamPlan(s.index, s.kind, "drop", f"{s.codec}: pictures hold no {s.kind}")
         for s in info.streams
-    ) or (StreamPlan(0, "video", "color"),)
+    ] or [StreamPlan(0, "video", "color")]
+    streams += lost_captions(info)
     target = sequence_target(info, output, allow_hdr=settings.allow_hdr)
-    expanded = (
-        "limited-range luma is expanded to the full range of RGB pictures; what lies below black "
-        "or above white is clipped"
-    )
+    notices = [stream.notice for stream in streams if stream.action == "drop"]
+    if not target.color.full_range:
+        notices.append(
+            "limited-range luma is expanded to the full range of RGB pictures; what lies below "
+            "black or above white is clipped"
+        )
     plan = OutputPlan(
         container=IMAGE_SEQUENCE,
         codec=output.suffix.removeprefix(".").lower(),
         options={},
         target=target,
-        streams=streams,
-        notices=() if target.color.full_range else (expanded,),
+        streams=tuple(streams),
+        notices=tuple(notices),
     )
     if plan.dropped and settings.strict_streams and not settings.allow_drop:
         kinds = ", ".join(f"{s.kind} #{s.index}" for s in plan.dropped)

@@ -15,6 +15,7 @@ from vidcolor.config import RunSettings
 from vidcolor.errors import SettingsError, StreamDropError
 from vidcolor.frames import EncodeTarget, MediaInfo
 from vidcolor.media.atomic import check_output
+from vidcolor.media.captions import has_captions
 from vidcolor.media.metadata import kept_tags
 from vidcolor.media.probe import clean_text, is_cover_art, is_interlaced
 from vidcolor.media.safety import open_container
@@ -62,8 +63,20 @@ COVER_MIME_TYPES = {
 INDISPENSABLE = frozenset({"video", "audio"})
 """Kinds of streams that are never dropped without ``allow_drop``, whatever the preset."""
 
+IN_THE_PICTURE = frozenset({"alpha", "captions"})
+"""Kinds of what is lost with the source's picture data: no streams, but just as lost."""
+
 LOSSLESS_ENCODERS = frozenset({"ffv1", "ffvhuff", "huffyuv", "utvideo", "rawvideo"})
 """Encoders that give every sample back as it was, whatever their options."""
+
+LOST_CAPTIONS = (
+    "closed captions in the picture data cannot be kept (to save them as text: "
+    "ffmpeg -f lavfi -i 'movie=FILM[out+subcc]' -map 0:1 FILM.srt)"
+)
+"""What is said of a film that has some."""
+
+CONVERT_SOUND = "(to keep it: ffmpeg -i FILM -map 0 -dn -c copy -c:a flac COPY.mkv)"
+"""What helps with sound that no output takes."""
 
 Action = Literal["color", "copy", "convert", "drop"]
 """What happens to a stream."""
@@ -79,10 +92,23 @@ class StreamPlan:
     """Index in the source."""
     kind: str
     """``video``, ``audio``, ``subtitle``, ``data``, ``attachment``; ``cover`` for a still
-    picture; ``alpha`` for a lost alpha channel, which is no stream but just as lost."""
+    picture; ``alpha`` and ``captions`` for what the film's own stream loses."""
     action: Action
     """``convert`` keeps the content in another form; ``reason`` says which."""
     reason: str = ""
+    matroska_keeps: bool = False
+    """Whether it is dropped only because the container is not Matroska."""
+
+    @property
+    def notice(self) -> str:
+        """What happens, for the user: ``drop: stream 2: …``."""
+        return f"{self.action}: {self.described}"
+
+    @property
+    def described(self) -> str:
+        """Which stream it is, and the reason."""
+        is_stream = self.kind not in IN_THE_PICTURE
+        return f"stream {self.index}: {self.reason}" if is_stream else self.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +192,8 @@ def plan_output(info: MediaInfo, settings: RunSettings, output: Path) -> OutputP
             ".mkv, or another codec"
         )
     streams = _plan_streams(info, muxer, encoding)
-    _check_drops(streams, settings, output, muxer)
-    changed = [stream for stream in streams if stream.action in ("convert", "drop")]
-    notices = [f"{stream.action}: {_described(stream)}" for stream in changed]
+    _check_drops(streams, settings, output)
+    notices = [stream.notice for stream in streams if stream.action in ("convert", "drop")]
     return OutputPlan(
         container=muxer,
         codec=encoding.codec,
@@ -184,6 +209,13 @@ def plan_output(info: MediaInfo, settings: RunSettings, output: Path) -> OutputP
         is_scaled=(encoding.target.width, encoding.target.height)
         != (info.video.width, info.video.height),
     )
+
+
+def lost_captions(info: MediaInfo) -> list[StreamPlan]:
+    """What a film's closed captions become: nothing; empty if it has none."""
+    if info.container == IMAGE_SEQUENCE or not has_captions(info.path, info.video.index):
+        return []
+    return [StreamPlan(info.video.index, "captions", "drop", LOST_CAPTIONS)]
 
 
 def suits(muxer: str, codec: str) -> bool:
@@ -208,9 +240,7 @@ def _is_truthful(suffix: str, demuxer: str) -> bool:
     return demuxer == IMAGE_SEQUENCE or family in demuxer.split(",")
 
 
-def _check_drops(
-    streams: list[StreamPlan], settings: RunSettings, output: Path, muxer: str
-) -> None:
+def _check_drops(streams: list[StreamPlan], settings: RunSettings, output: Path) -> None:
     """Sound and pictures are never left out unasked; the rest only if the preset is not strict."""
     if settings.allow_drop:
         return
@@ -220,15 +250,13 @@ def _check_drops(
         if stream.action == "drop" and (settings.strict_streams or stream.kind in INDISPENSABLE)
     ]
     if dropped:
-        listed = "; ".join(_described(stream) for stream in dropped)
-        other = "" if muxer == "matroska" else ", or give an output that ends in .mkv"
+        listed = "; ".join(stream.described for stream in dropped)
+        other = ""
+        if any(stream.matroska_keeps for stream in dropped):
+            other = f", or give an output that ends in .mkv: -o {output.stem}.mkv"
         raise StreamDropError(
             f"{output.name} would lose something: {listed}. Go on without it by --allow-drop{other}"
         )
-
-
-def _described(stream: StreamPlan) -> str:
-    return stream.reason if stream.kind == "alpha" else f"stream {stream.index}: {stream.reason}"
 
 
 def _picture_notices(info: MediaInfo, encoding: Encoding) -> list[str]:
@@ -282,6 +310,7 @@ def _plan_streams(info: MediaInfo, muxer: str, encoding: Encoding) -> list[Strea
                 alpha_mode = _tag(container.streams[info.video.index], "alpha_mode")
                 if alpha_mode == "1":  # VP8 and VP9 keep it where their decoder does not look
                     plans.append(_lost_alpha(info, "alpha channel: the decoder does not give it"))
+        plans += lost_captions(info)
     if encoding.dropped_alpha is not None:
         plans.append(_lost_alpha(info, encoding.dropped_alpha))
     return plans
@@ -293,9 +322,12 @@ def _lost_alpha(info: MediaInfo, reason: str) -> StreamPlan:
 
 def _plan_stream(stream: Any, packet: Any, info: MediaInfo, muxer: str) -> StreamPlan:
     action, reason = _decide(stream, packet, info, muxer)
-    return StreamPlan(
-        stream.index, "cover" if is_cover_art(stream) else stream.type, action, reason
-    )
+    matroska_keeps = action == "drop" and _decide(stream, None, info, "matroska")[0] != "drop"
+    if action == "drop" and stream.type == "audio" and not matroska_keeps:
+        # Matroska itself has WMA, ADPCM and telephone sound too, but PyAV does not write them.
+        reason = f"{reason} {CONVERT_SOUND}"
+    kind = "cover" if is_cover_art(stream) else stream.type
+    return StreamPlan(stream.index, kind, action, reason, matroska_keeps)
 
 
 def _decide(stream: Any, packet: Any, info: MediaInfo, muxer: str) -> tuple[Action, str]:
@@ -316,11 +348,7 @@ def _decide(stream: Any, packet: Any, info: MediaInfo, muxer: str) -> tuple[Acti
     subtitle_codec = container_subtitle_codec(muxer)
     if stream.type == "subtitle" and name in TEXT_SUBTITLE_CODECS:
         return "convert", f"{name} subtitles to {subtitle_codec}"
-    reason = f"{stream.type} of kind {name} cannot be copied into {title}"
-    if stream.type == "audio" and muxer == "matroska":
-        # The format holds WMA, ADPCM and telephone sound too, PyAV does not write them.
-        reason += " here (to keep it: ffmpeg -i FILM -map 0 -c copy -c:a flac COPY.mkv)"
-    return "drop", reason
+    return "drop", f"{stream.type} of kind {name} cannot be copied into {title}"
 
 
 def _codec_name(stream: Any) -> str:

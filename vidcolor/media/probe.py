@@ -335,5 +335,8 @@ def _is_mirrored(frame: av.VideoFrame) -> bool:
 
 
 def _side_data(frame: av.VideoFrame) -> list[Any]:
-    # PyAV's stub has a mapping here, its code a sequence.
-    return list(frame.side_data)
+    try:
+        # PyAV's stub has a mapping here, its code a sequence.
+        return list(frame.side_data)
+    except ValueError:  # of a kind that PyAV does not know, such as EXIF in Motion JPEG
+        return []

@@ -147,10 +147,10 @@ class StreamCopier:
 
     def add_stream(self, plan: StreamPlan) -> None:
         """Make the output stream that ``plan`` asks for, if any."""
-        template = self._input.streams[plan.index] if plan.kind != "alpha" else None
-        converter = None
-        if template is None or plan.action == "drop":
+        if plan.action == "drop":
             return
+        template = self._input.streams[plan.index]
+        converter = None
         if plan.action == "convert":
             if plan.kind != "subtitle":  # the muxer writes these itself
                 return

@@ -107,7 +107,7 @@ def verify_output(
             check_chapters(plan, report, container)
             _scan(container, found, tick)
             error_s = _check_times(expected_pts, source.video.time_base, found.pts, film.time_base)
-            length_s = _check_length(plan, report, container)
+            length_s = _check_length(plan, report, container, found)
             check_files(plan, report, container, found)
         identical = check_copies(found)
         with open_container(temp) as container:
@@ -171,17 +171,25 @@ def _check_times(
     return largest / (base.denominator * found_base.denominator)
 
 
-def _check_length(plan: OutputPlan, report: WriteReport, container: Any) -> float:
+def _check_length(plan: OutputPlan, report: WriteReport, container: Any, found: Found) -> float:
     others = [stream for stream in report.streams if not stream.is_cover]
     # A subtitle may last longer than the film; MP4's length leaves that out, Matroska's not.
     expected = max([report.end_s, *(s.end_s for s in others if s.kind != "subtitle")])
     longest = max([expected, *(s.end_s for s in others)])
+    # Matroska's length counts what decoders skip of sound (CodecDelay), times do not.
+    longest += max([0.0, *(_skipped_s(container, found, index) for index in found.times_s)])
     length = (container.duration or 0) / av.time_base
     if plan.container != "matroska":  # whose length counts from 0, not from the first packet
         length += (container.start_time or 0) / av.time_base
     if not expected - LONGEST_LENGTH_ERROR_S <= length <= longest + LONGEST_LENGTH_ERROR_S:
         raise failed("its length differs", f"expected {expected:.3f} s, found {length:.3f} s")
     return length
+
+
+def _skipped_s(container: Any, found: Found, index: int) -> float:
+    """How much of a stream of sound decoders skip at its beginning."""
+    stream = container.streams[index]
+    return float((stream.start_time or 0) * stream.time_base) - found.times_s[index][0]
 
 
 def _check_frames(

@@ -115,7 +115,7 @@ def match_streams(
     for stream in plan.streams:
         if stream.action == "color":
             wanted.append(None)
-        elif stream.index in copies and stream.kind != "alpha":
+        elif stream.index in copies:
             wanted.append(copies[stream.index])
     film_codec = av.Codec(plan.codec, "w").canonical_name
     tracks = [s for s in container.streams if s.type != "attachment" and not is_cover_art(s)]
@@ -139,7 +139,7 @@ def _check_marks(plan: OutputPlan, copied: CopiedStream, stream: Any) -> None:
     if _is_iso_language(copied.language):
         check_equal("a language tag differs", copied.language, stream.language or "und")
     tags = {key.lower(): value for key, value in stream.metadata.items()}
-    if copied.title and plan.container != "mov":  # which has no place for it
+    if copied.title:
         name = f"the title of stream {copied.index} differs"
         check_equal(name, copied.title, tags.get("title", tags.get("name")))
     if plan.container == "matroska":
