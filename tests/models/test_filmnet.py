@@ -120,7 +120,7 @@ def torchvision_weights(path: Path) -> torch.nn.Module:
 def test_encoder_computes_what_torchvisions_does(tmp_path: Path) -> None:
     reference = torchvision_weights(tmp_path / "weights.safetensors")
     network = FilmNet().eval()
-    filmnet.load_imagenet_encoder(network, tmp_path / "weights.safetensors")
+    network.load_imagenet_backbone(tmp_path / "weights.safetensors")
     gray = torch.rand(2, 1, 64, 96) * 2.0 - 1.0
     with torch.no_grad():
         expected = reference(gray.expand(-1, 3, -1, -1))
@@ -133,14 +133,14 @@ def test_encoder_computes_what_torchvisions_does(tmp_path: Path) -> None:
 def test_missing_and_unsuitable_encoder_weights(tmp_path: Path) -> None:
     network = FilmNet()
     with pytest.raises(UnknownCheckpointError, match="nowhere"):
-        filmnet.load_imagenet_encoder(network, tmp_path / "nowhere.safetensors")
+        network.load_imagenet_backbone(tmp_path / "nowhere.safetensors")
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"not safetensors")
     with pytest.raises(DamagedCheckpointError, match="cannot read"):
-        filmnet.load_imagenet_encoder(network, broken)
+        network.load_imagenet_backbone(broken)
     save_file({"something": torch.zeros(1)}, broken)
     with pytest.raises(DamagedCheckpointError, match=r"features\.0\.0\.weight"):
-        filmnet.load_imagenet_encoder(network, broken)
+        network.load_imagenet_backbone(broken)
 
 
 def folded(network: FilmNet) -> None:

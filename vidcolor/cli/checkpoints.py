@@ -1,8 +1,12 @@
-"""``vidcolor checkpoints``: what is shipped, what a file says about itself, is it whole?"""
+"""``vidcolor checkpoints``: what is shipped, what a file says about itself, is it whole?
+
+And ``import``, which makes a checkpoint of weights that others have published.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +18,7 @@ if TYPE_CHECKING:
     from vidcolor.models.checkpoint_file import CheckpointInfo
 
 app = typer.Typer(
-    help="List, describe and verify the networks' weights.",
+    help="List, describe, verify and import the networks' weights.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -84,6 +88,52 @@ def verify(
         for path in paths:
             found = verify_checkpoint(path)
             stdout().print(plain(f"{found.path}: whole, sha256 {found.sha256}"), soft_wrap=True)
+
+
+@app.command("import")
+def import_file(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="ECCV16, SIGGRAPH17 or DDColor as .pth, or ECCV16 as .caffemodel.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="OUT", help="A .safetensors file; by default beside FILE."
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What it calls itself; by default as FILE.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", metavar="", help="Replace an existing OUT.")
+    ] = False,
+) -> None:
+    """Make a checkpoint of published weights; what they are is told by their content."""
+    with session():
+        from vidcolor.errors import SettingsError
+        from vidcolor.media.atomic import check_free_space, check_output, output_error
+        from vidcolor.models.checkpoint_file import SUFFIX
+        from vidcolor.models.importing import import_weights
+
+        ending = SUFFIX if source.suffix != SUFFIX else f".imported{SUFFIX}"
+        target = output or source.parent / (source.stem + ending)
+        if target.suffix != SUFFIX:
+            raise SettingsError(f"--output: a checkpoint's name ends in {SUFFIX}, not {target}")
+        if name is not None and not name.strip():
+            raise SettingsError("--name: a checkpoint's name cannot be empty; leave the option out")
+        check_output(source, target, overwrite)
+        try:
+            check_free_space(target.parent, source.stat().st_size if source.is_file() else 0)
+            found = import_weights(source, target, name=name)
+        except OSError as error:
+            raise output_error(error, target) from error
+        stdout().print(plain(found.name, "bold"))
+        report_grid(info_rows(found))
 
 
 def info_rows(info: CheckpointInfo) -> Iterable[tuple[str, str]]:

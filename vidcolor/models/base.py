@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+
+from vidcolor.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,21 @@ class ColorNetwork(nn.Module, ABC):
             networks that cannot use hints raise ``ValueError``.
         """
 
+    def load_imagenet_backbone(self, path: str | Path) -> None:
+        """Fill the part that others have trained on ImageNet from a file.
+
+        Raises
+        ------
+        SettingsError
+            If the network has no such part.
+        CheckpointError
+            If the file does not fit.
+        """
+        del path
+        raise SettingsError(
+            f"{self.architecture} has no part that ImageNet weights fit: leave out --init imagenet:"
+        )
+
     @property
     def num_parameters(self) -> int:
         """Number of learnt values, buffers excluded."""
@@ -72,3 +90,18 @@ class ColorNetwork(nn.Module, ABC):
     def dtype(self) -> torch.dtype:
         """Type of the parameters."""
         return next(self.parameters()).dtype
+
+
+def check_size(L: Tensor, multiple_of: int) -> None:
+    """Raise ``ValueError`` unless ``L`` is (N, 1, h, w) with sides that suit a network."""
+    if L.ndim != 4 or L.shape[1] != 1 or L.shape[2] % multiple_of or L.shape[3] % multiple_of:
+        raise ValueError(
+            f"L must be (N, 1, h, w) with h and w multiples of {multiple_of}, "
+            f"not {tuple(L.shape)}; pad it"
+        )
+
+
+def refuse_hints(architecture: str, hints: Tensor | None) -> None:
+    """Raise ``ValueError`` if there are hints."""
+    if hints is not None:
+        raise ValueError(f"{architecture} takes no hints; use one that does, such as siggraph17")

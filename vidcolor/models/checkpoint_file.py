@@ -126,7 +126,8 @@ def _sniff(path: Path) -> None:
     if is_zip or is_pickle:
         raise UnsafeCheckpointError(
             f"checkpoint {path} is a pickle ({'zip' if is_zip else 'plain'}), and loading one can "
-            f"run any code: it was not loaded; give a {SUFFIX} file"
+            f"run any code: it was not loaded; give a {SUFFIX} file (of published weights, "
+            "'vidcolor checkpoints import' makes one)"
         )
     raise DamagedCheckpointError(
         f"checkpoint {path} ({size} bytes) is not a whole {SUFFIX} file; "

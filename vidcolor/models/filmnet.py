@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vidcolor.models import bins, mobilenet
-from vidcolor.models.base import ColorNetwork, InputRules, Prediction
+from vidcolor.models.base import ColorNetwork, InputRules, Prediction, check_size, refuse_hints
 from vidcolor.models.inference import FoldableModule
 
 BOTTLENECK_CHANNELS = 256
@@ -256,6 +256,10 @@ class FilmNet(ColorNetwork):
             assert head.bias is not None
             head.bias.copy_(log_prior - log_prior.mean())
 
+    def load_imagenet_backbone(self, path: str | Path) -> None:
+        """Fill the encoder; see `mobilenet.load_imagenet_encoder`."""
+        mobilenet.load_imagenet_encoder(self.encoder, path)
+
     def forward_train(self, L: Tensor) -> TrainingOutput:
         """Everything before decoding.
 
@@ -276,8 +280,7 @@ class FilmNet(ColorNetwork):
         ValueError
             With hints, or for a size that is not a multiple of 32.
         """
-        if hints is not None:
-            raise ValueError("filmnet takes no hints; use a network that does, such as siggraph17")
+        refuse_hints(self.architecture, hints)
         decoded, _ = self._features(L)
         logits = self.logits(decoded)
         residual = RESIDUAL_LIMIT * torch.tanh(self.residual(decoded).float())
@@ -285,7 +288,7 @@ class FilmNet(ColorNetwork):
 
     def _features(self, L: Tensor) -> tuple[Tensor, Tensor]:
         """Decoder features (N, 96, h/4, w/4) and the picture's global vector (N, 256)."""
-        _check_size(L, self.rules.multiple_of)
+        check_size(L, self.rules.multiple_of)
         gray = gray_from_lightness(L).to(self.dtype)
         taps = self.encoder(gray)
         x = self.attention(self.entry(taps[32]))
@@ -294,14 +297,6 @@ class FilmNet(ColorNetwork):
         x = self.stage8(x, taps[8], picture)
         x = self.stage4(x, taps[4], picture)
         return x, picture
-
-
-def _check_size(L: Tensor, multiple_of: int) -> None:
-    if L.ndim != 4 or L.shape[1] != 1 or L.shape[2] % multiple_of or L.shape[3] % multiple_of:
-        raise ValueError(
-            f"L must be (N, 1, h, w) with h and w multiples of {multiple_of}, "
-            f"not {tuple(L.shape)}; pad it"
-        )
 
 
 def gray_from_lightness(L: Tensor) -> Tensor:
@@ -320,11 +315,6 @@ def gray_from_lightness(L: Tensor) -> Tensor:
         12.92 * luminance,
     )
     return luma * 2.0 - 1.0
-
-
-def load_imagenet_encoder(network: FilmNet, path: str | Path) -> None:
-    """Fill the encoder with ImageNet weights; see `mobilenet.load_imagenet_encoder`."""
-    mobilenet.load_imagenet_encoder(network.encoder, path)
 
 
 def calibrate_batch_norm(network: FilmNet, batches: Iterable[Tensor]) -> None:

@@ -47,13 +47,20 @@ def prepare_for_inference(network: N, dtype: torch.dtype = torch.float32) -> N:
             _fold_sequence(module)
         elif isinstance(module, FoldableModule):
             module.fold_batch_norm()
-    return network.to(dtype)
+    network.to(dtype)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.float()  # one behind a ReLU stays: zero padding comes before the next layer
+    return network
 
 
 def _fold_sequence(sequence: nn.Sequential) -> None:
     """Fuse each convolution in ``sequence`` that a batch norm directly follows."""
     for index in range(len(sequence) - 1):
         convolution, norm = sequence[index], sequence[index + 1]
-        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            sequence[index] = fuse_conv_bn_eval(convolution, norm)
+        if not isinstance(norm, nn.BatchNorm2d):
+            continue
+        if isinstance(convolution, nn.Conv2d | nn.ConvTranspose2d):
+            transposed = isinstance(convolution, nn.ConvTranspose2d)
+            sequence[index] = fuse_conv_bn_eval(convolution, norm, transpose=transposed)
             sequence[index + 1] = nn.Identity()

@@ -9,7 +9,17 @@ from typing import Any
 from vidcolor.errors import SettingsError
 from vidcolor.models.base import ColorNetwork
 
-_TARGETS: dict[str, str] = {"filmnet": "vidcolor.models.filmnet:FilmNet"}
+_TARGETS: dict[str, str] = {
+    "alpha": "vidcolor.models.alpha:Alpha",
+    "beta": "vidcolor.models.beta:Beta",
+    "ddcolor": "vidcolor.models.ddcolor:DDColor",
+    "eccv16": "vidcolor.models.eccv16:ECCV16",
+    "filmnet": "vidcolor.models.filmnet:FilmNet",
+    "fusion": "vidcolor.models.fusion:Fusion",
+    "siggraph17": "vidcolor.models.siggraph17:SIGGRAPH17",
+    "unet": "vidcolor.models.unet:UNet",
+    "vgg16": "vidcolor.models.vgg16:VGG16",
+}
 """``module:class`` by architecture name; strings, so that optional packages stay unloaded."""
 
 

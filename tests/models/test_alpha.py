@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from vidcolor.models.alpha import AB_SCALE, Alpha
+
+
+def conv(inputs: int, outputs: int) -> int:
+    return 9 * inputs * outputs + outputs
+
+
+def test_layers_are_those_described() -> None:
+    network = Alpha()
+    down = [layer for layer in network.encoder if isinstance(layer, nn.Conv2d)]
+    assert [layer.out_channels for layer in down] == [8, 8, 16, 32, 32, 32]
+    assert [layer.stride[0] for layer in down] == [2, 1, 1, 2, 1, 2]
+    assert sum(isinstance(layer, nn.Upsample) for layer in network.decoder) == 3
+    widths = [1, 8, 8, 16, 32, 32, 32, 32, 16, 2, 2]
+    expected = sum(map(conv, widths, widths[1:]))
+    assert network.num_parameters == expected
+
+
+def test_ab_ends_where_tanh_does() -> None:
+    network = Alpha().eval()
+    with torch.no_grad():
+        network.decoder[-2].bias.copy_(torch.tensor([100.0, -100.0]))
+        ab = network(torch.full((1, 1, 16, 16), 50.0)).ab
+    assert ab[0, 0].min() == AB_SCALE
+    assert ab[0, 1].max() == -AB_SCALE

@@ -1,0 +1,67 @@
+"""The "alpha" network: six small convolutions down, three upsamplings, two channels out.
+
+After the well-known beginners' network of E. Wallner, "Colorizing B&W Photos with Neural
+Networks" (2017), which the project reports that describe it trained on one picture.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from vidcolor.models.base import ColorNetwork, InputRules, Prediction, check_size, refuse_hints
+
+AB_SCALE = 128.0
+"""CIE units at which tanh ends."""
+
+
+class Alpha(ColorNetwork):
+    """38,172 parameters; no norms."""
+
+    architecture: ClassVar[str] = "alpha"
+    stride: ClassVar[int] = 1
+    rules: ClassVar[InputRules] = InputRules(short_side=256, multiple_of=8)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(
+            *conv_relu(1, 8, stride=2),
+            *conv_relu(8, 8),
+            *conv_relu(8, 16),
+            *conv_relu(16, 32, stride=2),
+            *conv_relu(32, 32),
+            *conv_relu(32, 32, stride=2),
+        )
+        self.decoder = nn.Sequential(
+            nn.Upsample(scale_factor=2),
+            *conv_relu(32, 32),
+            nn.Upsample(scale_factor=2),
+            *conv_relu(32, 16),
+            nn.Upsample(scale_factor=2),
+            *conv_relu(16, 2),
+            nn.Conv2d(2, 2, 3, padding=1),
+            nn.Tanh(),
+        )
+
+    def config(self) -> dict[str, Any]:
+        """See `ColorNetwork.config`."""
+        return {}
+
+    def forward(self, L: Tensor, hints: Tensor | None = None) -> Prediction:
+        """See `ColorNetwork.forward`.
+
+        Raises
+        ------
+        ValueError
+            With hints, or for a size that is not a multiple of 8.
+        """
+        refuse_hints(self.architecture, hints)
+        check_size(L, self.rules.multiple_of)
+        x = (L / 100).to(self.dtype)
+        return Prediction(AB_SCALE * self.decoder(self.encoder(x)).float())
+
+
+def conv_relu(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:
+    """A 3 × 3 convolution and a ReLU, to be unpacked into a `nn.Sequential`."""
+    return nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.ReLU()
