@@ -154,7 +154,7 @@ class Colorizer:
         try:
             self.network = network.to(self.device).to(memory_format=torch.channels_last)
         except RuntimeError as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             raise DeviceMemoryError(
                 f"{self.device} has no memory for checkpoint {self.info.name!r}; close other "
@@ -268,7 +268,7 @@ class Colorizer:
                 results += self._run(part)
                 continue
             except (MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
             # Outside the handler, where the exception no longer keeps the batch alive.
             self._halve(upright[0].shape)
@@ -333,7 +333,8 @@ _MEMORY_WORDS = ("out of memory", "ALLOC_FAILED", "can't allocate memory")
 # What torch, cuBLAS, cuDNN and the CPU allocator say; only some raise a type of their own.
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` says that a device, or this machine, has no memory left."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
         words in str(error) for words in _MEMORY_WORDS
     )

@@ -126,7 +126,8 @@ def test_the_loss_reaches_every_weight(module: ColorModule, batch: PhotoBatch) -
         assert stage.film is not None
         nn.init.normal_(stage.film.weight, std=0.1)
     module.train()
-    module.loss(module.network.forward_train(lightness), target).total.backward()
+    response = module.objective.respond(module.network, lightness)
+    module.objective.losses(response, target)["loss"].backward()
     silent = [
         name
         for name, parameter in module.network.named_parameters()

@@ -125,3 +125,40 @@ def test_spaced_keeps_sources_beside_their_photos() -> None:
     assert some.sources == ["0", "2", "5", "7"]
     np.testing.assert_array_equal(some.photos[2], photograph(5))
     assert photos.spaced(99) is photos
+
+
+@pytest.mark.parametrize(
+    ("train", "val"),
+    [("train/n01", "val/n01"), ("train2017", "val2017"), ("training/a", "validation/a")],
+)
+def test_folders_named_train_and_val_are_taken_at_their_word(
+    tmp_path: Path, train: str, val: str
+) -> None:
+    for index in range(6):
+        path = tmp_path / (val if index < 2 else train) / f"photo-{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(photograph(index)))
+    library = load_library([tmp_path], DataRecipe())
+    assert (len(library.train), len(library.val)) == (4, 2)
+
+
+def test_cifar10_in_its_binary_version(tmp_path: Path) -> None:
+    folder = tmp_path / "cifar-10-batches-bin"
+    folder.mkdir()
+    photos = [photograph(seed, 32, 32) for seed in range(5)]
+    records = [bytes([3]) + photo.transpose(2, 0, 1).tobytes() for photo in photos]
+    (folder / "data_batch_1.bin").write_bytes(b"".join(records[:3]))
+    (folder / "test_batch.bin").write_bytes(b"".join(records[3:]))
+    (folder / "data_batch_2.bin").write_bytes(records[0][:100])
+    library = load_library([tmp_path], DataRecipe())
+    assert library.broken == ["data_batch_2.bin"]
+    for found, expected in ((library.train, photos[:3]), (library.val, photos[3:])):
+        for a, b in zip(found.photos, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_cifar10_as_pickle_is_refused_with_a_hint(tmp_path: Path) -> None:
+    for name in ("batches.meta", "data_batch_1"):
+        (tmp_path / name).write_bytes(b"\x80\x02}q\x00.")
+    with pytest.raises(TrainingDataError, match=r"pickle.*cifar-10-binary"):
+        load_library([tmp_path], DataRecipe())

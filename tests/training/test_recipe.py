@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.training.photographs import quick_recipe
+from vidcolor.cli.train import SHIPPED
 from vidcolor.errors import SettingsError
 from vidcolor.training.recipe import RECIPES, load_recipe, parse_changes
+from vidcolor.training.run import check_recipe, create_network
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -17,7 +19,30 @@ def test_shipped_recipes_load_and_say_what_the_weights_come_from(name: str) -> N
     assert recipe.description
     assert recipe.licence
     assert all(source.terms for source in recipe.sources)
-    assert len(recipe.sources) > 0
+    # Only one recipe made weights that are shipped; the others are for the user's photographs.
+    assert bool(recipe.sources) == (name == "train-filmnet")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_shipped_recipes_suit_their_networks(name: str) -> None:
+    recipe = load_recipe(name)
+    check_recipe(create_network(recipe), recipe)
+
+
+def test_the_command_line_names_all_of_them() -> None:
+    assert SHIPPED == RECIPES
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"gan": {}}, "gan needs a regression loss"),
+        ({"gan": {}, "loss.kind": "l1", "optimizer.schedule": "plateau"}, "not plateau"),
+    ],
+)
+def test_what_cannot_go_together(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        load_recipe("train-filmnet", changes)
 
 
 def test_a_file_of_ones_own_is_a_recipe(tmp_path: Path) -> None:

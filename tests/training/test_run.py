@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import csv
+import math
 import threading
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -17,14 +20,14 @@ from tests.training.photographs import (
     write_photo_shards,
     write_shard,
 )
-from vidcolor.errors import DeviceError, SettingsError
+from vidcolor.errors import DeviceError, DeviceMemoryError, SettingsError
 from vidcolor.models.checkpoint import load_checkpoint
 from vidcolor.models.filmnet import FilmNet
 from vidcolor.training.callbacks import TrainingProgress
-from vidcolor.training.export import LAST_CHECKPOINT, export_stored
+from vidcolor.training.export import BEST_CHECKPOINT, LAST_CHECKPOINT, export_stored
 from vidcolor.training.photos import PhotoSet, load_library
 from vidcolor.training.recipe import Recipe
-from vidcolor.training.run import create_network, initialize, run_training
+from vidcolor.training.run import BROKEN_FILES, create_network, initialize, run_training
 
 CPU = torch.device("cpu")
 
@@ -263,3 +266,84 @@ def test_first_weights_depend_only_on_the_seed() -> None:
     _assert_same(create_network(quick_recipe()).state_dict(), first.state_dict())
     other = create_network(quick_recipe(seed=2)).state_dict()
     assert not torch.equal(other["logits.weight"], first.state_dict()["logits.weight"])
+
+
+def test_each_validation_is_also_a_picture(straight: _Run) -> None:
+    names = sorted(path.name for path in (straight.output / "pictures").iterdir())
+    assert names == ["step-000004.png"]
+    sheet = cv2.imread(str(straight.output / "pictures" / names[0]))
+    assert sheet.shape == (3 * 32, 4 * 32, 3)
+    grey, _, true = sheet[:32], sheet[32:64], sheet[64:]
+    assert np.ptp(grey.astype(int), axis=2).max() == 0
+    assert np.ptp(true.astype(int), axis=2).max() > 50
+
+
+def test_there_is_a_log_for_tensorboard(straight: _Run) -> None:
+    assert list(straight.output.glob("log/from-step-000000/events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize(("architecture", "kind"), [("alpha", "mse"), ("vgg16", "l1")])
+def test_other_networks_train_by_regression(
+    shards: Path, tmp_path: Path, architecture: str, kind: str
+) -> None:
+    run = _Run(shards, tmp_path / "run")
+    changes = {
+        "network.architecture": architecture,
+        "network.options": {},
+        "network.encoder_parameters": None,
+        "loss.kind": kind,
+        "optimizer.kind": "rmsprop",
+        "optimizer.schedule": "constant",
+        "max_steps": 2,
+        "validation.every_steps": 2,
+    }
+    result = run(quick_recipe(**changes))
+    assert load_checkpoint(result.checkpoint).info.architecture == architecture
+    assert math.isfinite(run.scores["val"]["psnr_rgb"])
+
+
+def test_a_run_that_no_longer_gets_better_ends_and_keeps_its_best(
+    shards: Path, tmp_path: Path
+) -> None:
+    run = _Run(shards, tmp_path / "run")
+    changes = {
+        "max_steps": 12,
+        "optimizer.rate": 1e-9,
+        "optimizer.schedule": "plateau",
+        "optimizer.plateau_patience": 0,
+        "optimizer.encoder_rate": 0.0,
+        "validation.every_steps": 2,
+        "validation.patience": 2,
+        "validation.keep": "best",
+    }
+    result = run(quick_recipe(**changes))
+    assert result.steps < 12
+    assert result.checkpoint is not None
+    best = torch.load(tmp_path / "run" / BEST_CHECKPOINT, weights_only=True)
+    assert load_checkpoint(result.checkpoint).info.training["steps"] == best["global_step"]
+
+
+def test_pictures_of_a_size_that_the_network_cannot_take(shards: Path, tmp_path: Path) -> None:
+    recipe = quick_recipe(**{"validation.size": 40})
+    with pytest.raises(SettingsError, match=r"40 px do not suit filmnet.*multiples of 32"):
+        run_training(recipe, [shards], tmp_path, device="cpu")
+
+
+def test_too_little_memory_names_the_batch_to_try(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("vidcolor.training.module.ColorModule.training_step", full)
+    with pytest.raises(DeviceMemoryError, match=r"batches of 4 pictures of 32 px.*batch to 2"):
+        run_training(quick_recipe(), [shards], tmp_path, device="cpu")
+
+
+def test_broken_photographs_are_listed(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    write_photo_shards(photos)
+    (photos / "broken.png").write_bytes(b"not a picture")
+    recipe = quick_recipe(max_steps=1)
+    run_training(recipe, [photos], tmp_path / "run", device="cpu", stop_after=1)
+    assert (tmp_path / "run" / BROKEN_FILES).read_text() == "broken.png\n"

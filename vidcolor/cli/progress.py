@@ -40,17 +40,18 @@ class BarReporter(Reporter):
     @contextmanager
     def film(self, job: Job) -> Iterator[Callable[[ProgressEvent], None] | None]:
         """See `Reporter.film`."""
-        with _bar() as bar:
-            task = bar.add_task("", total=None, name=one_line(job.source), note="opening")
+        with bar() as shown:
+            task = shown.add_task("", total=None, name=one_line(job.source), note="opening")
 
             def show(event: ProgressEvent) -> None:
                 total, done = extent(event)
-                bar.update(task, total=total, completed=done, note=note(event))
+                shown.update(task, total=total, completed=done, note=note(event))
 
             yield show
 
 
-def _bar() -> Progress:
+def bar() -> Progress:
+    """A live bar on stderr; a task has the fields ``name`` and ``note``."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
     from rich.table import Column
 

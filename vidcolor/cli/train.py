@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from vidcolor.cli import options
 from vidcolor.cli.console import clock, one_line, print_json, report_grid, stderr
-from vidcolor.cli.progress import Mode
+from vidcolor.cli.progress import Mode, bar
 from vidcolor.cli.session import session
 from vidcolor.cli.signals import StopRequest, stop_on_signals
-from vidcolor.errors import Interrupted, MissingExtraError
+from vidcolor.errors import Interrupted, MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
     from vidcolor.training.callbacks import TrainingProgress
     from vidcolor.training.recipe import Recipe
     from vidcolor.training.run import TrainingResult
+
+SHIPPED = (
+    "train-filmnet",
+    "train-finetune",
+    "train-alpha",
+    "train-beta",
+    "train-eccv16",
+    "train-fusion",
+    "train-siggraph17",
+    "train-unet",
+    "train-unet-gan",
+    "train-vgg16",
+)
+"""`vidcolor.training.recipe.RECIPES`, repeated because importing that would slow down --help."""
+
+FINETUNE_RECIPE = "train-finetune"
+"""What ``--init CHECKPOINT`` alone means."""
 
 log = logging.getLogger("vidcolor.cli")
 
@@ -29,13 +47,19 @@ _NEEDED = ("lightning",)
 
 
 def train(
-    recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE|PATH", help="train-filmnet, or a .toml of your own.")
-    ],
     data: Annotated[
         list[Path],
         typer.Option(metavar="DIR", help="Folder of photographs or tar shards; may be repeated."),
     ],
+    recipe: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RECIPE|PATH]",
+            help=f"{', '.join(SHIPPED)}, or a .toml of your own. With --init CHECKPOINT it may be "
+            f"left out and is then {FINETUNE_RECIPE}.",
+            show_default=False,
+        ),
+    ] = None,
     val: Annotated[
         list[Path] | None,
         typer.Option(metavar="DIR", help="More photographs, only validated on."),
@@ -54,8 +78,13 @@ def train(
         str | None,
         typer.Option(
             metavar="imagenet:PATH|CHECKPOINT",
-            help="Encoder weights under torchvision's names, or a whole network.",
+            help="Where the weights begin: a backbone's from ImageNet, or a whole network, "
+            "such as default.",
         ),
+    ] = None,
+    freeze: Annotated[
+        Literal["encoder"] | None,
+        typer.Option(metavar="encoder", help="Leave these weights as they are."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", metavar="", help="Go on with the run in the folder.")
@@ -87,7 +116,7 @@ def train(
     """Train a network; a stopped run goes on with --resume as if it had never stopped."""
     with session(-1 if quiet else verbose, log_file):
         _require_extra()
-        loaded = _load_recipe(recipe, change or [], max_steps)
+        loaded = _load_recipe(_recipe_name(recipe, init), change or [], max_steps, freeze)
         folder = output or Path("runs") / loaded.name
         log.info("recipe %s: %d steps, into %s", loaded.name, loaded.max_steps, folder)
         log.debug("settings %s", loaded.model_dump_json())
@@ -99,11 +128,11 @@ def train(
             "init": init,
             "resume": resume,
             "device": device or "auto",
-            "on_progress": _reporter("none" if quiet and progress == "auto" else progress),
         }
+        mode: Mode = "none" if quiet and progress == "auto" else progress
         # What a second Ctrl-C leaves behind is the checkpoint before: there is nothing to delete.
-        with stop_on_signals(lambda: None) as stop:
-            result = _train(loaded, data, folder, stop, arguments)
+        with stop_on_signals(lambda: None) as stop, _reporting(mode) as report:
+            result = _train(loaded, data, folder, stop, {**arguments, "on_progress": report})
         for name, value in _summary(result, folder):
             log.info("%s: %s", name, value)
         if progress == "json":
@@ -120,13 +149,33 @@ def _require_extra() -> None:
         )
 
 
-def _load_recipe(name: str, assignments: list[str], max_steps: int | None) -> Recipe:
+def _recipe_name(name: str | None, init: str | None) -> str:
+    if name is not None:
+        return name
+    if init is None or init.startswith("imagenet:"):
+        raise SettingsError(
+            "no recipe given: name one (vidcolor train --help lists them), or adapt a checkpoint "
+            "with --init default"
+        )
+    return FINETUNE_RECIPE
+
+
+def _load_recipe(
+    name: str, assignments: list[str], max_steps: int | None, freeze: str | None
+) -> Recipe:
     from vidcolor.training.recipe import load_recipe, parse_changes
 
     changes = parse_changes(assignments)
     if max_steps is not None:
         changes["max_steps"] = max_steps
-    return load_recipe(name, changes)
+    if freeze:
+        changes["optimizer.encoder_rate"] = 0.0
+    recipe = load_recipe(name, changes)
+    if freeze and recipe.network.encoder_parameters is None:
+        raise SettingsError(
+            f"--freeze encoder: recipe {name} names no encoder; set network.encoder_parameters"
+        )
+    return recipe
 
 
 def _train(
@@ -167,19 +216,44 @@ def _scores(scores: dict[str, float]) -> str:
     )
 
 
-def _reporter(mode: Mode) -> Callable[[TrainingProgress], None]:
+@contextmanager
+def _reporting(mode: Mode) -> Iterator[Callable[[TrainingProgress], None]]:
     if mode == "json":
-        return lambda progress: print_json({"training": progress})
-    if mode == "none":
-        return lambda _: None
-    return _print_progress
+        yield lambda progress: print_json({"training": progress})
+    elif mode == "none":
+        yield lambda _: None
+    elif not stderr().is_terminal:
+        yield _print_progress
+    else:
+        with bar() as shown:
+            task = shown.add_task("", total=None, name="reading photographs", note="")
+
+            def show(progress: TrainingProgress) -> None:
+                shown.update(
+                    task,
+                    name=f"step {progress.step} of {progress.max_steps}",
+                    total=progress.max_steps,
+                    completed=progress.step,
+                    note=_note(progress),
+                )
+                _print_scores(progress)
+
+            yield show
+
+
+def _note(progress: TrainingProgress) -> str:
+    return (
+        f"loss {progress.loss:.4f}  {progress.pictures_per_s:.0f} pictures/s  "
+        f"{clock(progress.eta_s)} left"
+    )
 
 
 def _print_progress(progress: TrainingProgress) -> None:
-    line = (
-        f"step {progress.step}/{progress.max_steps}  loss {progress.loss:.4f}  "
-        f"{progress.pictures_per_s:.0f} pictures/s  {clock(progress.eta_s)} left"
-    )
-    parts = [line, *(f"  {name}: {_scores(s)}" for name, s in progress.scores.items())]
-    for part in parts:
-        stderr().print(one_line(part), markup=False)
+    line = f"step {progress.step}/{progress.max_steps}  {_note(progress)}"
+    stderr().print(one_line(line), markup=False)
+    _print_scores(progress)
+
+
+def _print_scores(progress: TrainingProgress) -> None:
+    for name, scores in progress.scores.items():
+        stderr().print(one_line(f"  {name}: {_scores(scores)}"), markup=False)

@@ -12,10 +12,12 @@ import torch
 
 from vidcolor.color import lightness_from_luma, rgb_to_luma
 from vidcolor.errors import SettingsError
-from vidcolor.models import bins
+from vidcolor.models import bins, registry
+from vidcolor.models.base import ColorNetwork
 from vidcolor.models.checkpoint import save_checkpoint
 from vidcolor.models.filmnet import FilmNet
 from vidcolor.training.batches import FixedBatches
+from vidcolor.training.gan import GanModule
 from vidcolor.training.losses import ab_target
 from vidcolor.training.metrics import ColorScores, ScoreKeeper, choose_temperature
 from vidcolor.training.module import ColorModule, unit_rgb
@@ -24,6 +26,9 @@ from vidcolor.training.recipe import Recipe
 
 LAST_CHECKPOINT = "last.ckpt"
 """Everything that a resume needs, in the run's folder."""
+
+BEST_CHECKPOINT = "best.ckpt"
+"""The state with the lowest validation loss, where the recipe keeps it."""
 
 RUN_FACTS = "run.json"
 """What a run's metadata needs beside its checkpoint, in the run's folder."""
@@ -37,17 +42,23 @@ FREE_FIELDS = frozenset(
 def finish(
     module: ColorModule, recipe: Recipe, library: PhotoLibrary, output: Path, steps: int
 ) -> Path:
-    """Choose the decode temperature and write the averaged weights, ``output/NAME.safetensors``.
+    """Write the averaged weights, ``output/NAME.safetensors``, after choosing filmnet's decode
+    temperature.
 
     Returns
     -------
     Path
         Of the checkpoint.
     """
+    if recipe.validation.keep == "best" and (output / BEST_CHECKPOINT).is_file():
+        best = torch.load(output / BEST_CHECKPOINT, map_location="cpu", weights_only=True)
+        module.load_state_dict(best["state_dict"])
+        module.on_load_checkpoint(best)
+        steps = best["global_step"]
     network = module.average
-    temperature = set_best_temperature(network, library.val, recipe)
     training = describe_run(recipe, library, steps, module.hours_trained, output)
-    training["temperature"] = temperature
+    if isinstance(network, FilmNet):
+        training["temperature"] = set_best_temperature(network, library.val, recipe)
     training["scores"] = module.latest_scores
     path = output / f"{recipe.name}.safetensors"
     save_checkpoint(
@@ -60,6 +71,11 @@ def finish(
     return path
 
 
+def make_module(network: ColorNetwork, recipe: Recipe, prior: torch.Tensor) -> ColorModule:
+    """The module that trains ``network`` by ``recipe``; see `ColorModule` for the arguments."""
+    return (GanModule if recipe.gan else ColorModule)(network, recipe, prior)
+
+
 def export_stored(recipe: Recipe, library: PhotoLibrary, output: Path) -> Path:
     """Write the weights of the run in ``output`` as they are in its last checkpoint.
 
@@ -69,8 +85,8 @@ def export_stored(recipe: Recipe, library: PhotoLibrary, output: Path) -> Path:
         If there is no checkpoint, or it belongs to another recipe.
     """
     state = load_state(output / LAST_CHECKPOINT, recipe)
-    network = FilmNet(**recipe.network.options)
-    module = ColorModule(network, recipe, torch.ones(bins.NUM_BINS))
+    network = registry.create(recipe.network.architecture, recipe.network.options)
+    module = make_module(network, recipe, torch.ones(bins.NUM_BINS))
     module.load_state_dict(state["state_dict"])
     module.on_load_checkpoint(state)
     return finish(module, recipe, library, output, state["global_step"])

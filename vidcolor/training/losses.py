@@ -1,4 +1,4 @@
-"""What a bin classifier of colours is trained to minimise."""
+"""What networks are trained to minimise."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from vidcolor.training.recipe import LossRecipe
 
 PRIOR_SIZE = 64
 """Side in pixels of the pictures that the prior is counted on; ab is then averaged by 4."""
+
+
+AB_SCALE = 110.0
+"""CIE units; a* and b* of sRGB stay within ±108."""
 
 
 @dataclass(slots=True)
@@ -41,13 +45,15 @@ def ab_target(rgb: Tensor, stride: int) -> Tensor:
     rgb:
         (N, 3, H, W) R′G′B′ 0…1.
     stride:
-        Pixels per output cell, even.
+        Pixels per output cell: 1 or an even number.
 
     Returns
     -------
     Tensor
         (N, 2, H/stride, W/stride), CIE units.
     """
+    if stride == 1:
+        return rgb_to_lab(rgb)[:, 1:]
     # The first half of the averaging is on R′G′B′, as in any resize: a quarter of the work.
     half = F.avg_pool2d(rgb, 2)
     return F.avg_pool2d(rgb_to_lab(half)[:, 1:], stride // 2)
@@ -114,6 +120,15 @@ class ColorLoss(torch.nn.Module):
         total = classes + self._recipe.huber * huber + self._recipe.histogram * histogram
         return Losses(classes, huber, histogram, total)
 
+    def classes_alone(self, logits: Tensor, target: Tensor, step: int = 0) -> Tensor:
+        """The rebalanced cross-entropy of (N, 313, h, w) logits, nats."""
+        per_picture = self.picture_weights(target)
+        rows, columns = self._cells(step)
+        indices, weights = bins.soft_encode(target[:, :, rows, columns])
+        scores = logits[:, :, rows, columns].permute(0, 2, 3, 1).float()
+        log_p = torch.log_softmax(scores, dim=-1)
+        return self._cross_entropy(log_p, indices, weights, per_picture)
+
     def picture_weights(self, target: Tensor) -> Tensor:
         """(N,) weights with mean 1, lower for pictures with hardly any colour."""
         chroma = target.square().sum(dim=1).sqrt().mean(dim=(1, 2))
@@ -125,13 +140,17 @@ class ColorLoss(torch.nn.Module):
     ) -> tuple[TrainingOutput, Tensor]:
         # Neighbouring cells say nearly the same, and the softmax over all of them would cost half
         # as much as the network: keep every n-th row and column, another set each step.
-        n = self._recipe.cell_step
-        rows, columns = slice(step % n, None, n), slice(step // n % n, None, n)
+        rows, columns = self._cells(step)
         thin = output._replace(
             logits=output.logits[:, :, rows, columns],
             residual=output.residual[:, :, rows, columns],
         )
         return thin, target[:, :, rows, columns]
+
+    def _cells(self, step: int) -> tuple[slice, slice]:
+        """The rows and columns that count in ``step``."""
+        n = self._recipe.cell_step
+        return slice(step % n, None, n), slice(step // n % n, None, n)
 
     def _cross_entropy(
         self, log_p: Tensor, indices: Tensor, weights: Tensor, per_picture: Tensor
@@ -153,3 +172,27 @@ class ColorLoss(torch.nn.Module):
         truth = bins.bin_histogram(indices, weights)
         entropy = -(truth * torch.log_softmax(logits.float(), dim=-1)).sum(dim=-1)
         return (entropy * per_picture).mean()
+
+
+class RegressionLoss(torch.nn.Module):
+    """Mean squared, absolute or Huber error of ab / 110, where most networks' tanh ends.
+
+    Parameters
+    ----------
+    recipe:
+        ``kind`` and, for Huber, ``huber_delta``.
+    """
+
+    def __init__(self, recipe: LossRecipe) -> None:
+        super().__init__()
+        self._kind = recipe.kind
+        self._delta = recipe.huber_delta / AB_SCALE
+
+    def forward(self, ab: Tensor, target: Tensor) -> Tensor:
+        """Mean over both (N, 2, h, w), CIE units."""
+        ab, target = ab.float() / AB_SCALE, target / AB_SCALE
+        if self._kind == "mse":
+            return F.mse_loss(ab, target)
+        if self._kind == "l1":
+            return F.l1_loss(ab, target)
+        return F.huber_loss(ab, target, delta=self._delta)

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from vidcolor.color import lightness_from_luma, rgb_to_luma
-from vidcolor.models import bins
-from vidcolor.models.filmnet import FilmNet
+from vidcolor.models.base import ColorNetwork
 from vidcolor.training.batches import PhotoBatch
 from vidcolor.training.degradation import FilmDegradation
-from vidcolor.training.losses import ColorLoss, ab_target
+from vidcolor.training.losses import ab_target
 from vidcolor.training.metrics import ScoreKeeper
+from vidcolor.training.objectives import make_objective
 from vidcolor.training.recipe import OptimizerRecipe, Recipe
 
 _DROPOUT = 4
@@ -29,7 +29,7 @@ VAL_SETS = ("val", "val_film", "held_out")
 
 
 class ColorModule(lightning.LightningModule):  # type: ignore[misc]  # lightning is not followed
-    """Trains a bin classifier of colours and keeps an average of its weights.
+    """Trains a colour network and keeps an average of its weights.
 
     The average is a submodule, so that Lightning's checkpoints hold it and a resumed run
     goes on exactly where it stopped.
@@ -44,12 +44,12 @@ class ColorModule(lightning.LightningModule):  # type: ignore[misc]  # lightning
         (313,) how often each ab bin occurs in the training photos.
     """
 
-    def __init__(self, network: FilmNet, recipe: Recipe, prior: Tensor) -> None:
+    def __init__(self, network: ColorNetwork, recipe: Recipe, prior: Tensor) -> None:
         super().__init__()
         self.network = network
         self.average = copy.deepcopy(network).requires_grad_(False).eval()
         self.recipe = recipe
-        self.loss = ColorLoss(recipe.loss, prior)
+        self.objective = make_objective(network.architecture, recipe.loss, prior)
         self._degrade = FilmDegradation(recipe.degradation, recipe.seed)
         self._keepers: dict[str, ScoreKeeper] = {}
         self._step = 0
@@ -69,24 +69,26 @@ class ColorModule(lightning.LightningModule):  # type: ignore[misc]  # lightning
         del dataloader_idx
         return PhotoBatch(batch.rgb.to(device, non_blocking=True), batch.step)
 
-    def training_step(self, batch: PhotoBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: PhotoBatch, batch_idx: int) -> Tensor | dict[str, Tensor]:
         """Loss of one batch."""
         del batch_idx
+        self.begin_step(batch)
+        lightness, target = self.prepare(batch, degraded=True)
+        response = self.objective.respond(self.network, lightness)
+        losses = self.objective.losses(response, target, batch.step)
+        self.log_losses(losses, batch)
+        return losses["loss"]
+
+    def begin_step(self, batch: PhotoBatch) -> None:
+        """Key what is drawn from torch's global generator (dropout, drop-path) by the step."""
         self._step = batch.step
-        # Drop-path draws from torch's global generator: key it by the step as well.
         key = np.random.SeedSequence([self.recipe.seed, _DROPOUT, batch.step])
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0] >> 1))
-        lightness, target = self.prepare(batch, degraded=True)
-        losses = self.loss(self.network.forward_train(lightness), target, batch.step)
-        for name, value in (
-            ("loss", losses.total),
-            ("loss_classes", losses.classes),
-            ("loss_huber", losses.huber),
-            ("loss_histogram", losses.histogram),
-        ):
+
+    def log_losses(self, losses: dict[str, Tensor], batch: PhotoBatch) -> None:
+        """Log scalars by name."""
+        for name, value in losses.items():
             self.log(name, value.detach(), batch_size=len(batch.rgb))
-        total: Tensor = losses.total
-        return total
 
     def prepare(self, batch: PhotoBatch, *, degraded: bool) -> tuple[Tensor, Tensor]:
         """What the network sees and what it should say.
@@ -110,6 +112,10 @@ class ColorModule(lightning.LightningModule):  # type: ignore[misc]  # lightning
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Step, then let the average follow, before any callback can save a checkpoint."""
         super().optimizer_step(*args, **kwargs)
+        self.follow()
+
+    def follow(self) -> None:
+        """Let the average follow the weights by one step."""
         decay = self.recipe.optimizer.average_decay
         update_average(self.average, self.network, decay, self._step)
 
@@ -129,11 +135,10 @@ class ColorModule(lightning.LightningModule):  # type: ignore[misc]  # lightning
         lightness, _ = self.prepare(batch, degraded=degraded)
         rgb = unit_rgb(batch.rgb)
         target = ab_target(rgb, self.network.stride)
-        output = self.average.forward_train(lightness)
-        loss = self.loss(output, target).total
+        response = self.objective.respond(self.average, lightness)
+        loss = self.objective.losses(response, target)["loss"]
         with torch.autocast(rgb.device.type, enabled=False):
-            ab = bins.decode(output.logits, self.average.temperature) + output.residual
-            self._keepers[name].add(rgb, ab, target)
+            self._keepers[name].add(rgb, self.objective.ab(response, self.average), target)
         self.log(f"{name}_loss", loss, batch_size=len(rgb), add_dataloader_idx=False, on_epoch=True)
 
     def on_validation_epoch_end(self) -> None:
@@ -160,17 +165,26 @@ class ColorModule(lightning.LightningModule):  # type: ignore[misc]  # lightning
         self.latest_scores = checkpoint["vidcolor"]["latest_scores"]
 
     def configure_optimizers(self) -> Any:
-        """AdamW with warm-up and cosine decay."""
+        """The recipe's optimizer and the rate over time."""
         recipe = self.recipe.optimizer
         groups = parameter_groups(self.network, recipe, self.recipe.network.encoder_parameters)
-        optimizer = torch.optim.AdamW(groups, lr=recipe.rate, betas=recipe.betas)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, rate_curve(recipe, self.recipe.max_steps)
-        )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        optimizer = make_optimizer(groups, recipe)
+        schedule: dict[str, Any] = {
+            "scheduler": torch.optim.lr_scheduler.LambdaLR(
+                optimizer, rate_curve(recipe, self.recipe.max_steps)
+            ),
+            "interval": "step",
         }
+        if recipe.schedule == "plateau":
+            schedule = {
+                "scheduler": torch.optim.lr_scheduler.ReduceLROnPlateau(
+                    optimizer, factor=recipe.plateau_factor, patience=recipe.plateau_patience
+                ),
+                "interval": "step",
+                "frequency": self.recipe.validation.every_steps,
+                "monitor": "val_loss",
+            }
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
 
 
 def unit_rgb(rgb_u8: Tensor) -> Tensor:
@@ -179,11 +193,14 @@ def unit_rgb(rgb_u8: Tensor) -> Tensor:
 
 
 def rate_curve(recipe: OptimizerRecipe, max_steps: int) -> Callable[[int], float]:
-    """Learning rate by step, as a share of the peak: linear warm-up, then half a cosine."""
+    """Learning rate by step, as a share of the peak: linear warm-up, then half a cosine or the
+    peak."""
 
     def share(step: int) -> float:
         if step < recipe.warmup_steps:
             return (step + 1) / recipe.warmup_steps
+        if recipe.schedule != "cosine":
+            return 1.0
         passed = (step - recipe.warmup_steps) / max(1, max_steps - recipe.warmup_steps)
         cosine = 0.5 + 0.5 * math.cos(math.pi * min(1.0, passed))
         return recipe.final_share + (1 - recipe.final_share) * cosine
@@ -191,13 +208,26 @@ def rate_curve(recipe: OptimizerRecipe, max_steps: int) -> Callable[[int], float
     return share
 
 
+def make_optimizer(groups: list[dict[str, Any]], recipe: OptimizerRecipe) -> torch.optim.Optimizer:
+    """torch's optimizer of the recipe's name over `parameter_groups`."""
+    if recipe.kind == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.rate, betas=recipe.betas)
+    undecayed = [{**group, "weight_decay": 0.0} for group in groups]
+    if recipe.kind == "adam":
+        return torch.optim.Adam(undecayed, lr=recipe.rate, betas=recipe.betas)
+    return torch.optim.RMSprop(undecayed, lr=recipe.rate, alpha=recipe.betas[1])
+
+
 def parameter_groups(
-    network: nn.Module, recipe: OptimizerRecipe, encoder_prefix: str
+    network: nn.Module, recipe: OptimizerRecipe, encoder_prefix: str | None
 ) -> list[dict[str, Any]]:
-    """AdamW's groups: the encoder slower, biases and norms without decay."""
+    """The optimizer's groups: the encoder slower, biases and norms without decay; frozen
+    parameters in none."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        is_encoder = name.startswith(encoder_prefix)
+        if not parameter.requires_grad:
+            continue
+        is_encoder = encoder_prefix is not None and name.startswith(encoder_prefix)
         if is_encoder and recipe.encoder_rate == 0:
             parameter.requires_grad_(False)
             continue

@@ -34,6 +34,11 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """Larger files are counted as broken instead of being decoded."""
 
+CIFAR_FILES = ("data_batch_*.bin", "test_batch.bin")
+"""CIFAR-10's binary version."""
+
+_CIFAR_RECORD = 1 + 3 * 32 * 32
+
 _CHUNK = 256
 """Files decoded at once: bounds how many encoded files wait in memory."""
 
@@ -93,8 +98,10 @@ def load_library(
 ) -> PhotoLibrary:
     """Decode everything under ``folders`` (and ``val_folders``, only for validation).
 
-    A folder's tar shards are sorted into sets by the patterns in ``recipe``; its loose
-    pictures, however deep, are split by a hash of their path, so the split never changes.
+    A folder's tar shards are sorted into sets by the patterns in ``recipe``. Loose pictures in
+    its subfolders ``train*`` and ``val*`` (ImageNet, Places, COCO, extracted frames) belong to
+    those sets; all others, however deep, are split by a hash of their path, so the split never
+    changes. CIFAR-10 is read in its binary version, ``data_batch_*.bin`` and ``test_batch.bin``.
 
     Raises
     ------
@@ -111,6 +118,7 @@ def load_library(
         ):
             _fill(library, role, _shard_files(folder, patterns), recipe, threads)
         _fill(library, None, _loose_files(folder), recipe, threads)
+        _fill_cifar(library, folder, recipe)
     for folder in val_folders:
         _require_folder(folder)
         _fill(library, "val", _shard_files(folder, ("*.tar",)), recipe, threads)
@@ -188,14 +196,42 @@ def _place(
     if mean_chroma(photo) < recipe.min_chroma:
         library.grey += 1
         return
-    if role is None:
-        role = "val" if _hash_share(name) < recipe.split else "train"
+    role = role or _role_of(name, recipe.split)
     source = source_of(name)
     target: PhotoSet = getattr(library, role)
     if source in recipe.held_out_sources:
         target = library.held_out
     target.photos.append(photo)
     target.sources.append(source)
+
+
+def _role_of(name: str, split: float) -> str:
+    """Whether a loose picture is trained or validated on, by its path in the data folder."""
+    top = name.split("/")[0].lower() if "/" in name else ""
+    for role in ("train", "val"):
+        if top.startswith(role):
+            return role
+    return "val" if _hash_share(name) < split else "train"
+
+
+def _fill_cifar(library: PhotoLibrary, folder: Path, recipe: DataRecipe) -> None:
+    """CIFAR-10, https://www.cs.toronto.edu/~kriz/cifar.html: records of a label and 3 × 32 × 32
+    bytes, planes in the order R, G, B."""
+    files = [path for pattern in CIFAR_FILES for path in sorted(folder.rglob(pattern))]
+    if not files and any(folder.rglob("batches.meta")):
+        raise TrainingDataError(
+            f"{folder} holds CIFAR-10 in its Python version, which is pickle and can run any code: "
+            "get the binary version (cifar-10-binary.tar.gz)"
+        )
+    for path in files:
+        content = np.fromfile(path, np.uint8)
+        if content.size % _CIFAR_RECORD:
+            library.broken.append(path.name)
+            continue
+        photos = content.reshape(-1, _CIFAR_RECORD)[:, 1:].reshape(-1, 3, 32, 32)
+        role = "val" if path.name.startswith("test") else "train"
+        for photo in photos.transpose(0, 2, 3, 1):
+            _place(library, role, path.name, np.ascontiguousarray(photo), recipe)
 
 
 def _hash_share(name: str) -> float:

@@ -12,7 +12,18 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from vidcolor.config import find_pipeline, override, read_toml, validate_settings
 from vidcolor.errors import SettingsError
 
-RECIPES = ("train-filmnet",)
+RECIPES = (
+    "train-filmnet",
+    "train-finetune",
+    "train-alpha",
+    "train-beta",
+    "train-eccv16",
+    "train-fusion",
+    "train-siggraph17",
+    "train-unet",
+    "train-unet-gan",
+    "train-vgg16",
+)
 """Shipped training recipes, one ``pipelines/NAME.toml`` each."""
 
 
@@ -24,11 +35,12 @@ class NetworkRecipe(_Settings):
     """Which network is trained."""
 
     architecture: str = "filmnet"
-    """Name in the registry of networks; it must have ab bins and ``forward_train``."""
+    """Name in the registry of networks."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the network's constructor."""
-    encoder_parameters: str = "encoder."
-    """Prefix of the parameter names that train at ``optimizer.encoder_rate``."""
+    encoder_parameters: str | None = None
+    """Prefix of the parameter names that train at ``optimizer.encoder_rate``, because they come
+    from ImageNet; None trains all at ``optimizer.rate``."""
 
 
 class DataRecipe(_Settings):
@@ -58,8 +70,8 @@ class PhaseRecipe(_Settings):
 
     share: float = Field(gt=0, le=1)
     """Share of the run's steps."""
-    size: int = Field(ge=32, le=1024, multiple_of=32)
-    """Side of the square crops in pixels."""
+    size: int = Field(ge=32, le=1024, multiple_of=8)
+    """Side of the square crops in pixels; the network may want a multiple of more."""
     batch: int = Field(ge=1)
     """Pictures per step."""
     extra_share: float = Field(default=0.0, ge=0, lt=1)
@@ -106,12 +118,15 @@ class DegradationRecipe(_Settings):
 class LossRecipe(_Settings):
     """What is minimised."""
 
+    kind: Literal["bins", "mse", "l1", "huber"] = "bins"
+    """``bins`` classifies the 313 ab bins, for networks that have them; the others are regression
+    of ab / 110."""
     rebalance: float = Field(default=0.75, ge=0, le=1)
     """λ of Zhang et al. 2016, eq. 4: 0 weighs bins by 1/prior, 1 weighs all alike."""
     huber: float = Field(default=0.06, ge=0)
-    """Weight of the Huber loss between the decoded mean + residual and the true ab."""
+    """With ``bins``: weight of the Huber loss between the decoded mean + residual and true ab."""
     huber_delta: float = Field(default=5.0, gt=0)
-    """Where the Huber loss turns from quadratic to linear, in ab units."""
+    """Where a Huber loss turns from quadratic to linear, in ab units."""
     histogram: float = Field(default=0.1, ge=0)
     """Weight of the side task: the picture's own ab histogram from the global vector."""
     grey_chroma: float = Field(default=6.0, gt=0)
@@ -125,17 +140,39 @@ class LossRecipe(_Settings):
     """Training photos from which the prior over bins is counted."""
 
 
-class OptimizerRecipe(_Settings):
-    """AdamW with warm-up and cosine decay, and the average of the weights."""
+class GanRecipe(_Settings):
+    """A PatchGAN that judges the colours (Isola et al. 2017, https://arxiv.org/abs/1611.07004)."""
 
+    content: float = Field(default=100.0, ge=0)
+    """λ: weight of ``loss`` against the adversarial loss."""
+    rate: float = Field(default=2e-4, gt=0)
+    """Learning rate of the discriminator (Adam, with the generator's betas)."""
+    real_label: float = Field(default=1.0, gt=0.5, le=1)
+    """What the discriminator should say to true colours; 0.9 is one-sided label smoothing."""
+    pretrain_share: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the run's steps, at its beginning, that minimise ``loss`` alone."""
+
+
+class OptimizerRecipe(_Settings):
+    """The optimizer, its learning rate over time, and the average of the weights."""
+
+    kind: Literal["adamw", "adam", "rmsprop"] = "adamw"
+    """torch's optimizer of that name; only AdamW decays weights."""
+    schedule: Literal["cosine", "constant", "plateau"] = "cosine"
+    """After the warm-up. ``plateau`` multiplies the rate by ``plateau_factor`` where the validation
+    loss has not fallen for ``plateau_patience`` validations."""
+    plateau_factor: float = Field(default=0.5, gt=0, lt=1)
+    """See ``schedule``."""
+    plateau_patience: int = Field(default=3, ge=0)
+    """See ``schedule``."""
     rate: float = Field(default=1e-3, gt=0)
     """Peak learning rate."""
     encoder_rate: float = Field(default=2e-4, ge=0)
     """Peak learning rate of the pretrained encoder; 0 freezes it."""
     final_share: float = Field(default=0.02, ge=0, le=1)
-    """Learning rate at the last step, as a share of the peak."""
+    """With ``cosine``: learning rate at the last step, as a share of the peak."""
     betas: tuple[float, float] = (0.9, 0.99)
-    """AdamW's decay rates."""
+    """Adam's and AdamW's decay rates; the second is RMSprop's."""
     weight_decay: float = Field(default=0.05, ge=0)
     """AdamW's decay; not applied to biases and norms."""
     warmup_steps: int = Field(default=100, ge=0)
@@ -153,14 +190,20 @@ class ValidationRecipe(_Settings):
     """Steps between validations."""
     photos: int = Field(default=256, ge=1)
     """Photos per set, evenly spaced in it."""
-    size: int = Field(default=160, ge=32, multiple_of=32)
+    size: int = Field(default=160, ge=32, multiple_of=8)
     """Side in pixels of the central square that is validated on."""
+    pictures: int = Field(default=8, ge=0)
+    """Photos shown, coloured, in a picture for each validation; 0 draws none."""
     temperatures: tuple[float, ...] = (0.38, 0.5, 0.65, 0.8, 1.0)
-    """Decode temperatures that are tried at the end. Below Zhang et al.'s 0.38 there is little
-    more colour, but PSNR falls quickly and neighbouring cells disagree."""
+    """Decode temperatures that filmnet tries at the end. Below Zhang et al.'s 0.38 there is
+    little more colour, but PSNR falls quickly and neighbouring cells disagree."""
     min_colorfulness: float = Field(default=0.65, ge=0)
     """The chosen temperature has the best PSNR among those whose colourfulness is at least
     this share of the truth's; where none has that much, the most colourful one is taken."""
+    patience: int = Field(default=0, ge=0)
+    """End the run after this many validations in a row without a lower loss; 0 never does."""
+    keep: Literal["last", "best"] = "last"
+    """Which weights are exported: the last, or those with the lowest validation loss."""
 
 
 class DataSource(_Settings):
@@ -198,6 +241,8 @@ class Recipe(_Settings):
     crop: CropRecipe = CropRecipe()
     degradation: DegradationRecipe = DegradationRecipe()
     loss: LossRecipe = LossRecipe()
+    gan: GanRecipe | None = None
+    """With a discriminator; None without."""
     optimizer: OptimizerRecipe = OptimizerRecipe()
     validation: ValidationRecipe = ValidationRecipe()
     licence: str
@@ -206,10 +251,14 @@ class Recipe(_Settings):
     """Where the photographs came from, stored with the weights."""
 
     @model_validator(mode="after")
-    def _shares_add_up(self) -> Recipe:
+    def _fits_together(self) -> Recipe:
         total = sum(phase.share for phase in self.phases)
         if not math.isclose(total, 1.0, abs_tol=1e-6):
             raise ValueError(f"the shares of the phases add up to {total:g}, not 1")
+        if self.gan and self.loss.kind == "bins":
+            raise ValueError("gan needs a regression loss: set loss.kind to l1, mse or huber")
+        if self.gan and self.optimizer.schedule == "plateau":
+            raise ValueError("gan trains with optimizer.schedule cosine or constant, not plateau")
         return self
 
     def phase_starts(self) -> tuple[int, ...]:

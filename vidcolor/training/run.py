@@ -14,14 +14,16 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from vidcolor.color import lightness_from_luma, rgb_to_luma
-from vidcolor.colorizer import pick_device
-from vidcolor.errors import SettingsError
+from vidcolor.colorizer import is_out_of_memory, pick_device
+from vidcolor.errors import DeviceMemoryError, SettingsError
 from vidcolor.models import bins, registry
+from vidcolor.models.base import ColorNetwork
 from vidcolor.models.checkpoint import load_checkpoint
-from vidcolor.models.filmnet import FilmNet, calibrate_batch_norm, load_imagenet_encoder
+from vidcolor.models.filmnet import FilmNet, calibrate_batch_norm
 from vidcolor.training.batches import BatchMaker, FixedBatches, PhotoBatches
 from vidcolor.training.callbacks import (
     AtomicCheckpoints,
@@ -30,16 +32,28 @@ from vidcolor.training.callbacks import (
     TrainingProgress,
     save_atomically,
 )
-from vidcolor.training.export import LAST_CHECKPOINT, RUN_FACTS, finish, load_state
+from vidcolor.training.export import (
+    BEST_CHECKPOINT,
+    LAST_CHECKPOINT,
+    RUN_FACTS,
+    finish,
+    load_state,
+    make_module,
+)
 from vidcolor.training.losses import count_prior
 from vidcolor.training.module import ColorModule, unit_rgb
+from vidcolor.training.objectives import make_objective
 from vidcolor.training.photos import PhotoLibrary, PhotoSet, load_library
+from vidcolor.training.pictures import ValidationPictures
 from vidcolor.training.recipe import Recipe
 
 _log = logging.getLogger(__name__)
 
 IMAGENET_PREFIX = "imagenet:"
 """``--init imagenet:PATH`` fills only the encoder."""
+
+BROKEN_FILES = "broken.txt"
+"""Names of the photographs that could not be decoded, in the run's folder."""
 
 _CALIBRATION_PHOTOS = 384
 """Photos from which the encoder's batch norms are calibrated."""
@@ -54,6 +68,8 @@ _HARMLESS_WARNINGS = (
     r".*GPU available but not used.*",
     # Our batches know by themselves where a resumed run goes on.
     r".*resum.* from a checkpoint that ended before the epoch ended.*",
+    # The best checkpoint lies beside everything else of the run.
+    r"Checkpoint directory .* exists and is not empty.*",
     # Inside Lightning's own use of torch.
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",
 )
@@ -122,66 +138,114 @@ def run_training(
     """
     place = pick_device(device)
     network = create_network(recipe)
+    check_recipe(network, recipe)
     stored = _stored_state(output, recipe, resume)
     library = load_library(data, recipe.data, val_folders=val)
     _log.info("photographs: %s", library.counts())
     prior = count_prior(library.train, recipe.loss.prior_photos, network.stride)
     if stored is None:
         initialize(network, init, library.train, prior)
-        _write_facts(output, init)
-    module = ColorModule(network, recipe, prior)
+        _write_facts(output, init, library)
+    module = make_module(network, recipe, prior)
     module.to(memory_format=torch.channels_last)
+    cancel = cancel or threading.Event()
     with _quiet_lightning():
         trainer = _trainer(recipe, output, place, stored, stop_after)
         trainer.callbacks += [
             ProgressReports(recipe, on_progress),
+            StopWhenAsked(cancel),
+            *_watchers(recipe, library, output),
             AtomicCheckpoints(output / LAST_CHECKPOINT, recipe.checkpoint_steps),
-            StopWhenAsked(cancel or threading.Event()),
         ]
         _fit(trainer, module, library, output, is_resumed=stored is not None)
     steps = trainer.global_step
-    path = finish(module, recipe, library, output, steps) if steps >= recipe.max_steps else None
+    is_early = trainer.should_stop and not cancel.is_set() and recipe.validation.patience > 0
+    is_over = steps >= recipe.max_steps or is_early
+    path = finish(module, recipe, library, output, steps) if is_over else None
     return TrainingResult(steps, path, module.latest_scores)
 
 
-def create_network(recipe: Recipe) -> FilmNet:
+def _watchers(recipe: Recipe, library: PhotoLibrary, output: Path) -> list[Any]:
+    """What looks at each validation."""
+    validation = recipe.validation
+    watchers: list[Any] = []
+    if validation.pictures:
+        shown = library.val.spaced(validation.pictures)
+        watchers.append(ValidationPictures(output / "pictures", shown, validation.size))
+    if validation.keep == "best":
+        watchers.append(
+            ModelCheckpoint(
+                output,
+                BEST_CHECKPOINT.removesuffix(".ckpt"),
+                monitor="val_loss",
+                enable_version_counter=False,
+            )
+        )
+    if validation.patience:
+        watchers.append(EarlyStopping("val_loss", patience=validation.patience))
+    return watchers
+
+
+def check_recipe(network: ColorNetwork, recipe: Recipe) -> None:
+    """Fail before the photographs are read, not after.
+
+    Raises
+    ------
+    SettingsError
+        If ``network`` cannot be trained by ``recipe``.
+    """
+    make_objective(network.architecture, recipe.loss, torch.ones(bins.NUM_BINS))
+    unit = network.rules.multiple_of
+    for size in (*(phase.size for phase in recipe.phases), recipe.validation.size):
+        if size % unit:
+            raise SettingsError(
+                f"pictures of {size} px do not suit {network.architecture}: "
+                f"phases.size and validation.size must be multiples of {unit}"
+            )
+
+
+def create_network(recipe: Recipe) -> ColorNetwork:
     """The recipe's network with random weights that depend only on its seed.
 
     Raises
     ------
     SettingsError
-        If there is none of that name, or it is not a classifier over the ab bins.
+        If there is none of that name, or its options do not fit.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        network = registry.create(recipe.network.architecture, recipe.network.options)
-    if not isinstance(network, FilmNet):
-        raise SettingsError(
-            f"network.architecture = {recipe.network.architecture!r} cannot be trained by this "
-            f"recipe: it needs ab bins; choose {FilmNet.architecture!r}"
-        )
-    return network
+        return registry.create(recipe.network.architecture, recipe.network.options)
 
 
-def initialize(network: FilmNet, init: str | None, photos: PhotoSet, prior: torch.Tensor) -> None:
+def initialize(
+    network: ColorNetwork, init: str | None, photos: PhotoSet, prior: torch.Tensor
+) -> None:
     """Give ``network`` its first weights; see `run_training` for ``init``."""
-    network.set_bin_prior(bins.smooth_prior(prior))
+    if isinstance(network, FilmNet):
+        network.set_bin_prior(bins.smooth_prior(prior))
     if init is None:
         return
     if init.startswith(IMAGENET_PREFIX):
-        load_imagenet_encoder(network, init.removeprefix(IMAGENET_PREFIX))
-        some = FixedBatches(photos.spaced(_CALIBRATION_PHOTOS), _CALIBRATION_SIZE)
-        calibrate_batch_norm(
-            network, (lightness_from_luma(rgb_to_luma(unit_rgb(batch.rgb))) for batch in some)
-        )
+        network.load_imagenet_backbone(init.removeprefix(IMAGENET_PREFIX))
+        if isinstance(network, FilmNet):
+            some = FixedBatches(photos.spaced(_CALIBRATION_PHOTOS), _CALIBRATION_SIZE)
+            calibrate_batch_norm(
+                network, (lightness_from_luma(rgb_to_luma(unit_rgb(batch.rgb))) for batch in some)
+            )
         return
     loaded = load_checkpoint(init, torch.device("cpu")).network
-    if not isinstance(loaded, FilmNet):
+    if type(loaded) is not type(network):
         raise SettingsError(
             f"--init {init} holds a {loaded.architecture!r}, not a {network.architecture!r}: "
             f"give a checkpoint of the same network or {IMAGENET_PREFIX}PATH"
         )
-    network.load_state_dict(loaded.state_dict())
+    try:
+        network.load_state_dict(loaded.state_dict())
+    except RuntimeError as error:
+        raise SettingsError(
+            f"--init {init} was built with other options, {loaded.config()}: set network.options "
+            "to the same"
+        ) from error
 
 
 def _stored_state(output: Path, recipe: Recipe, resume: bool) -> dict[str, Any] | None:
@@ -195,11 +259,14 @@ def _stored_state(output: Path, recipe: Recipe, resume: bool) -> dict[str, Any] 
     return None
 
 
-def _write_facts(output: Path, init: str | None) -> None:
+def _write_facts(output: Path, init: str | None, library: PhotoLibrary) -> None:
     output.mkdir(parents=True, exist_ok=True)
     # The name only: a path says more about its owner's disk than about the weights.
     facts = {"init": Path(init.removeprefix(IMAGENET_PREFIX)).name if init else None}
     (output / RUN_FACTS).write_text(json.dumps(facts), encoding="utf-8")
+    if library.broken:
+        listed = "\n".join(library.broken)
+        (output / BROKEN_FILES).write_text(listed + "\n", encoding="utf-8")
 
 
 def _trainer(
@@ -219,13 +286,16 @@ def _trainer(
         val_check_interval=recipe.validation.every_steps,
         check_val_every_n_epoch=None,
         log_every_n_steps=recipe.log_steps,
-        gradient_clip_val=recipe.optimizer.clip,
+        gradient_clip_val=None if recipe.gan else recipe.optimizer.clip,  # then done by hand
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,
-        enable_checkpointing=False,
+        enable_checkpointing=recipe.validation.keep == "best",
         # A folder per start: a resumed run must not overwrite the log of its beginning.
-        logger=CSVLogger(output, name="log", version=f"from-step-{first_step:06d}"),
+        logger=[
+            kind(output, name="log", version=f"from-step-{first_step:06d}")
+            for kind in (CSVLogger, TensorBoardLogger)
+        ],
     )
 
 
@@ -248,6 +318,14 @@ def _fit(
             weights_only=True if is_resumed else None,
         )
         save_atomically(trainer, output / LAST_CHECKPOINT)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        phase = recipe.phase_at(trainer.global_step)
+        raise DeviceMemoryError(
+            f"{trainer.strategy.root_device} has no memory for batches of {phase.batch} pictures "
+            f"of {phase.size} px: set that phase's batch to {max(1, phase.batch // 2)}"
+        ) from error
     finally:
         maker.close()
 
