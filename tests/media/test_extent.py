@@ -66,3 +66,11 @@ def test_trailing_zeros_are_no_box(tmp_path: Path) -> None:
     film = make_film(tmp_path / "film.mp4", frames=4)
     film.write_bytes(film.read_bytes() + bytes(37))
     assert missing_bytes(film) == 0
+
+
+@pytest.mark.parametrize("rubbish", [b"junkjunk" * 50, b"ID3" + bytes(125), b"\xff" * 333])
+@pytest.mark.parametrize("name", ["film.mp4", "fast.mp4", "film.mov"])
+def test_what_was_appended_is_no_box(tmp_path: Path, name: str, rubbish: bytes) -> None:
+    film = make_film(tmp_path / name, frames=8, **CONTAINERS[name])
+    film.write_bytes(film.read_bytes() + rubbish)
+    assert missing_bytes(film) == 0

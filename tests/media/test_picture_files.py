@@ -262,3 +262,17 @@ def test_formats_that_are_not_written() -> None:
     for codec, formats in WRITTEN_FORMATS.items():
         known = {f.name for f in av.Codec(codec, "w").video_formats or ()}
         assert set(formats.values()) <= known
+
+
+@pytest.mark.parametrize("damage", ["overwritten", "cut"])
+def test_a_damaged_deflate_tiff(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "p.tif"
+    tifffile.imwrite(path, noise(16), compression="zlib")
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        del content[len(content) // 2 :]
+    else:
+        content[400:900] = bytes(500)
+    path.write_bytes(content)
+    with pytest.raises(CorruptInputError, match=r"p\.tif cannot be decoded"):
+        read_picture(path, DEFAULT_LIMITS)

@@ -15,10 +15,11 @@ def test_layers_are_those_described() -> None:
     down = [layer for layer in network.encoder if isinstance(layer, nn.Conv2d)]
     assert [layer.out_channels for layer in down] == [8, 8, 16, 32, 32, 32]
     assert [layer.stride[0] for layer in down] == [2, 1, 1, 2, 1, 2]
-    assert sum(isinstance(layer, nn.Upsample) for layer in network.decoder) == 3
-    widths = [1, 8, 8, 16, 32, 32, 32, 32, 16, 2, 2]
+    decoder = [nn.Upsample, nn.Upsample, nn.Upsample, nn.Conv2d, nn.ReLU, nn.Conv2d, nn.Tanh]
+    assert [type(layer) for layer in network.decoder] == decoder
+    widths = [1, 8, 8, 16, 32, 32, 32, 2, 2]
     expected = sum(map(conv, widths, widths[1:]))
-    assert network.num_parameters == expected
+    assert network.num_parameters == expected == 25_584
 
 
 def test_ab_ends_where_tanh_does() -> None:

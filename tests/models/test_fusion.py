@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
+from vidcolor.errors import DamagedCheckpointError
 from vidcolor.models.fusion import EMBEDDING, WHITE, Fusion, pad_to_square
 
 
@@ -41,7 +44,13 @@ def test_layers_are_the_papers(network: Fusion) -> None:
 
 
 def test_the_embedding_has_the_background_in_front(network: Fusion) -> None:
+    seen = []
+    hook = network.extractor.register_forward_pre_hook(lambda _module, x: seen.append(x[0]))
     embedding = network.embed(torch.rand(1, 1, 64, 96) * 100)
+    hook.remove()
+    assert seen[0].shape == (1, 3, 299, 299)
+    assert seen[0].min() >= -1
+    assert (seen[0][..., 0, :] == 1).all()  # white, in the range that timm's weights expect
     assert embedding.shape == (1, EMBEDDING)
     assert embedding[0, 0] == 0
     assert embedding[0, 1:].std() > 0
@@ -51,3 +60,21 @@ def test_the_extractor_is_never_trained() -> None:
     network = Fusion().train()
     assert not any(module.training for module in network.extractor.modules())
     assert not any(p.requires_grad for p in network.extractor.parameters())
+
+
+def test_the_extractor_is_filled_under_timms_names(tmp_path: Path) -> None:
+    network = Fusion()
+    stored = {
+        name: torch.rand_like(t.float()) for name, t in network.extractor.state_dict().items()
+    }
+    stored = {name: t for name, t in stored.items() if not name.endswith("num_batches_tracked")}
+    path = tmp_path / "inception_resnet_v2.safetensors"
+    save_file(stored, path)
+    network.load_imagenet_backbone(path)
+    filled = network.extractor.state_dict()
+    assert all(torch.equal(filled[name], tensor) for name, tensor in stored.items())
+
+    del stored["classif.weight"]
+    save_file(stored, path)
+    with pytest.raises(DamagedCheckpointError, match=r"classif\.weight.*inception_resnet_v2"):
+        network.load_imagenet_backbone(path)

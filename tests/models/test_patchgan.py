@@ -31,6 +31,15 @@ def test_parameters() -> None:
     assert sum(p.numel() for p in PatchGAN().parameters()) == weights + biases + norms
 
 
+def test_the_verdict_depends_on_the_grey_picture() -> None:
+    judge = PatchGAN().eval()
+    ab = torch.zeros(1, 2, 64, 64)
+    dark, bright = (judge(torch.full((1, 1, 64, 64), L), ab) for L in (10.0, 90.0))
+    assert not torch.allclose(dark, bright)
+
+
 def test_a_picture_without_a_verdict_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 32 px"):
-        PatchGAN()(torch.zeros(1, 1, 24, 64), torch.zeros(1, 2, 24, 64))
+    judge = PatchGAN().eval()
+    assert judge(torch.zeros(1, 1, 24, 64), torch.zeros(1, 2, 24, 64)).shape == (1, 1, 1, 6)
+    with pytest.raises(ValueError, match=r"at least 24 px.*not \(1, 1, 23, 64\)"):
+        judge(torch.zeros(1, 1, 23, 64), torch.zeros(1, 2, 23, 64))

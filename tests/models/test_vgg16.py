@@ -28,6 +28,24 @@ def test_backbone_is_torchvisions(reference: torch.nn.Module, tmp_path: Path) ->
     assert expected.shape == (1, WIDTHS[-1], 2, 3)
 
 
+def test_the_backbone_sees_lightness_as_imagenet_was_normalised() -> None:
+    network = VGG16().eval()
+    seen = []
+    network.backbone[0].register_forward_pre_hook(lambda _module, x: seen.append(x[0]))
+    with torch.no_grad():
+        network(torch.full((1, 1, 16, 16), 40.0))
+    expected = [(0.4 - 0.485) / 0.229, (0.4 - 0.456) / 0.224, (0.4 - 0.406) / 0.225]
+    assert seen[0][0, :, 3, 5].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_backbone_begins_as_torchvisions(reference: torch.nn.Module) -> None:
+    torch.manual_seed(1)
+    for own, theirs in zip(VGG16().backbone, reference, strict=False):
+        if isinstance(own, torch.nn.Conv2d):
+            assert own.weight.std() == pytest.approx(float(theirs.weight.std()), rel=0.1)
+            assert not own.bias.any()
+
+
 def test_skips_reach_the_output(reference: torch.nn.Module) -> None:
     network = VGG16().eval()
     channels = {tap: reference[tap - 1].out_channels for tap in TAPS}

@@ -24,6 +24,9 @@ _MOOV_BYTES = 8
 # The smallest thing that can be missing where ``moov`` is: its box header.
 
 _BOX_TYPES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp", b"sidx"}
+_LATER_BOX_TYPES = _BOX_TYPES | {b"moof", b"mfra", b"meta", b"udta", b"uuid", b"emsg", b"prft"}
+"""Boxes that may follow the first ones; one of another type that does not fit is none."""
+
 _EBML_ID = 0x1A45DFA3
 _SEGMENT_ID = 0x18538067
 
@@ -60,7 +63,8 @@ def _missing_in_boxes(file: BinaryIO, file_size: int) -> int:
             size = int.from_bytes(head[8:16], "big")
         elif size == 0:  # reaches to the end of the file, wherever that is
             size = file_size - position
-        if size < 8:  # zero padding or garbage behind the last box
+        is_rubbish = seen_moov and kind not in _LATER_BOX_TYPES and position + size > file_size
+        if size < 8 or is_rubbish:  # something was appended behind the last box
             break
         seen_moov = seen_moov or kind == b"moov"
         position += size

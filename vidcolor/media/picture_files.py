@@ -19,7 +19,13 @@ import numpy.typing as npt
 import tifffile
 
 from vidcolor.color import luma_from_rgb_codes
-from vidcolor.errors import CorruptInputError, SettingsError, UnsupportedCodecError
+from vidcolor.errors import (
+    CorruptInputError,
+    InputLimitError,
+    SettingsError,
+    UnsupportedCodecError,
+    VidcolorError,
+)
 from vidcolor.frames import PixelLayout, Plane
 from vidcolor.media.pixels import luma_plane, pixel_layout, rgb_codes, sample_map
 from vidcolor.media.safety import Limits, check_size, decoder_options
@@ -94,7 +100,11 @@ def read_picture(path: Path, limits: Limits) -> Picture:
         if DEMUXERS[path.suffix.lower()] == "tiff_pipe":
             return _read_tiff(path, limits)
         return _read_with_libav(path, limits)
-    except (av.FFmpegError, OSError, ValueError, LookupError, tifffile.TiffFileError) as error:
+    except VidcolorError:
+        raise
+    except MemoryError as error:
+        raise InputLimitError(f"{path} needs more memory to decode than there is") from error
+    except Exception as error:  # of many kinds: whatever a decompressor meets in damaged data
         reason = getattr(error, "strerror", None) or str(error)
         raise CorruptInputError(
             f"{path} cannot be decoded ({reason}); scan or copy this picture again"

@@ -13,6 +13,10 @@ from torch import Tensor, nn
 from vidcolor.errors import DamagedCheckpointError, UnknownCheckpointError, UnsafeCheckpointError
 
 
+_NEEDLESS = "num_batches_tracked"
+"""End of the names of counters, which predict nothing; files from before they existed lack them."""
+
+
 def fill_backbone(backbone: nn.Module, path: str | Path, *, what: str) -> None:
     """Load ``path`` into ``backbone``; keys that it has no place for are ignored.
 
@@ -37,14 +41,15 @@ def fill_backbone(backbone: nn.Module, path: str | Path, *, what: str) -> None:
     unfit = sorted(
         name
         for name, tensor in wanted.items()
-        if name not in stored or stored[name].shape != tensor.shape
+        if not (name.endswith(_NEEDLESS) and name not in stored)
+        and (name not in stored or stored[name].shape != tensor.shape)
     )
     if unfit:
         raise DamagedCheckpointError(
             f"{path} lacks {len(unfit)} of {len(wanted)} tensors or has them in other shapes, the "
             f"first is {unfit[0]}; give {what} weights"
         )
-    backbone.load_state_dict({name: stored[name] for name in wanted})
+    backbone.load_state_dict({name: stored.get(name, own) for name, own in wanted.items()})
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -1,7 +1,9 @@
 """The "beta" network: a deeper plain CNN for 256 × 256, without norms or skips.
 
-After the middle network of E. Wallner, "Colorizing B&W Photos with Neural Networks" (2017):
-eight convolutions to 1/8 of the size, five on the way back.
+The reports that name it leave its layers open. These are the middle network's of E. Wallner,
+"Colorizing B&W Photos with Neural Networks" (2017),
+https://blog.floydhub.com/colorizing-b-w-photos-with-neural-networks/: eight convolutions to 1/8 of
+the size, four on the way back.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from vidcolor.models.base import ColorNetwork, InputRules, Prediction, check_siz
 
 
 class Beta(ColorNetwork):
-    """About 5 million parameters."""
+    """3.9 million parameters."""
 
     architecture: ClassVar[str] = "beta"
     stride: ClassVar[int] = 1

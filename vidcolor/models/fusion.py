@@ -47,7 +47,7 @@ def pad_to_square(L: Tensor, size: int) -> Tensor:
 
 
 class Fusion(ColorNetwork, FoldableModule):
-    """6.4 million parameters that learn, and the extractor's 55.8 million that do not."""
+    """6.6 million parameters that learn, and the extractor's 55.8 million that do not."""
 
     architecture: ClassVar[str] = "fusion"
     stride: ClassVar[int] = 1

@@ -16,7 +16,7 @@ WIDTHS = (64, 128, 256, 512)
 RECEPTIVE_FIELD = 70
 """Pixels that each verdict sees."""
 
-LEAST_SIDE = 32
+LEAST_SIDE = 24
 """Pixels; on smaller pictures there would be no verdict left."""
 
 
@@ -55,14 +55,16 @@ class PatchGAN(nn.Module):
         Returns
         -------
         Tensor
-            (N, 1, h/8 − 2, w/8 − 2): 30 × 30 for 256 × 256.
+            (N, 1, h/8 − 2, w/8 − 2), rounded down: 30 × 30 for 256 × 256.
 
         Raises
         ------
         ValueError
-            If a side is below 32 pixels.
+            If a side is below 24 pixels.
         """
         if min(L.shape[-2:]) < LEAST_SIDE:
-            raise ValueError(f"pictures must be at least {LEAST_SIDE} px wide and high: {L.shape}")
+            raise ValueError(
+                f"pictures must be at least {LEAST_SIDE} px wide and high, not {tuple(L.shape)}"
+            )
         verdicts: Tensor = self.layers(torch.cat((L / 50 - 1, ab / 110), dim=1))
         return verdicts

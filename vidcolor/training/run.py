@@ -224,6 +224,12 @@ def initialize(
     if isinstance(network, FilmNet):
         network.set_bin_prior(bins.smooth_prior(prior))
     if init is None:
+        if type(network).load_imagenet_backbone is not ColorNetwork.load_imagenet_backbone:
+            _log.warning(
+                "%s trains from scratch; its backbone can begin with ImageNet weights: "
+                "--init imagenet:FILE",
+                network.architecture,
+            )
         return
     if init.startswith(IMAGENET_PREFIX):
         network.load_imagenet_backbone(init.removeprefix(IMAGENET_PREFIX))
