@@ -56,10 +56,12 @@ def test_the_embedding_has_the_background_in_front(network: Fusion) -> None:
     assert embedding[0, 1:].std() > 0
 
 
-def test_the_extractor_is_never_trained() -> None:
-    network = Fusion().train()
+def test_the_extractor_is_never_trained(network: Fusion) -> None:
+    network.train()
     assert not any(module.training for module in network.extractor.modules())
     assert not any(p.requires_grad for p in network.extractor.parameters())
+    assert network.encoder.training
+    network.eval()
 
 
 def test_the_extractor_is_filled_under_timms_names(tmp_path: Path) -> None:

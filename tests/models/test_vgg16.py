@@ -42,7 +42,8 @@ def test_the_backbone_begins_as_torchvisions(reference: torch.nn.Module) -> None
     torch.manual_seed(1)
     for own, theirs in zip(VGG16().backbone, reference, strict=False):
         if isinstance(own, torch.nn.Conv2d):
-            assert own.weight.std() == pytest.approx(float(theirs.weight.std()), rel=0.1)
+            spread, expected = own.weight.std().item(), theirs.weight.std().item()
+            assert spread == pytest.approx(expected, rel=0.1)
             assert not own.bias.any()
 
 

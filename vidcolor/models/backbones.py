@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from vidcolor.errors import DamagedCheckpointError, UnknownCheckpointError, UnsafeCheckpointError
 
-
 _NEEDLESS = "num_batches_tracked"
 """End of the names of counters, which predict nothing; files from before they existed lack them."""
 
