@@ -30,10 +30,16 @@ from vidcolor.engine import color_film
 from vidcolor.errors import VidcolorError
 
 
-def lumas(path: Path) -> Iterator[tuple[Fraction, np.ndarray]]:
-    """(seconds, luma codes) of every frame of the main video."""
+def main_video(path: Path) -> int:
+    """Which of the video streams, counted from 0, is coloured."""
     with av.open(str(path), metadata_errors="replace") as container:
-        stream = container.streams.best("video")
+        return container.streams.video.index(container.streams.best("video"))
+
+
+def lumas(path: Path, number: int) -> Iterator[tuple[Fraction, np.ndarray]]:
+    """(seconds, luma codes) of every frame of a video stream."""
+    with av.open(str(path), metadata_errors="replace") as container:
+        stream = container.streams.video[number]
         for packet in container.demux(stream):
             try:
                 frames = packet.decode()
@@ -48,11 +54,11 @@ def lumas(path: Path) -> Iterator[tuple[Fraction, np.ndarray]]:
 
 
 def sounds(path: Path) -> list[list[bytes]]:
-    """Payloads of the packets of each track of sound."""
+    """Payloads of the packets of each track of sound, those that an edit list hides left out."""
     with av.open(str(path), metadata_errors="replace") as container:
         tracks: dict[int, list[bytes]] = {s.index: [] for s in container.streams.audio}
         for packet in container.demux(*container.streams.audio) if tracks else ():
-            if packet.size:
+            if packet.size and not packet.is_discard:
                 tracks[packet.stream.index].append(bytes(packet))
         return list(tracks.values())
 
@@ -61,7 +67,8 @@ def compare(source: Path, output: Path) -> tuple[int, int, Fraction]:
     """Frames with equal luma, frames compared, largest time difference in seconds."""
     equal = count = 0
     largest = Fraction(0)
-    for before, after in zip_longest(lumas(source), lumas(output)):
+    number = main_video(source)
+    for before, after in zip_longest(lumas(source, number), lumas(output, number)):
         count += 1
         if before is None or after is None:
             continue
