@@ -23,6 +23,7 @@ from tests.synthetic import (
     make_film,
     plane_values,
 )
+from tests.threads import stages_running
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import RUN_PRESETS, NetworkSettings, RunSettings, load_preset, override
 from vidcolor.engine import color_film
@@ -55,12 +56,6 @@ def colorizer(untrained_checkpoint: Path) -> Colorizer:
 def settings_of(preset: str = "film", **changes: Any) -> RunSettings:
     dotted = {name.replace("__", "."): value for name, value in changes.items()}
     return override(load_preset(preset), dotted)
-
-
-def stages_running() -> list[str]:
-    """Threads of a film that is not over. The network's own stay for the next film."""
-    names = [thread.name for thread in threading.enumerate()]
-    return [name for name in names if name.startswith("vidcolor-") and "network_" not in name]
 
 
 def chroma(path: Path) -> list[np.ndarray]:

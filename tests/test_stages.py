@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.threads import stages_running
 from vidcolor.stages import ByteQueue, StageClock, run_stages
 
 
@@ -26,7 +27,7 @@ def test_items_pass_every_stage_in_order():
 
     chain(range(500), {"double": double, "collect": collect})
     assert seen == [2 * i for i in range(500)]
-    assert threading.active_count() == 1
+    assert not stages_running()
 
 
 def test_a_stage_may_hold_items_back_and_flush_them():
@@ -63,7 +64,7 @@ def test_the_first_failure_stops_and_joins_every_stage(failing):
 
     with pytest.raises(KeyError, match=failing):
         chain(source(), {"middle": stage("middle"), "last": stage("last")})
-    assert threading.active_count() == 1
+    assert not stages_running()
 
 
 def test_cancel_joins_every_stage_without_an_error():
@@ -87,7 +88,7 @@ def test_cancel_joins_every_stage_without_an_error():
 
     chain(endless(), {"slow": slow}, cancel, tick)
     assert ticks
-    assert threading.active_count() == 1
+    assert not stages_running()
 
 
 def test_a_queue_never_holds_more_than_its_limit_but_takes_one_large_item():
@@ -134,4 +135,4 @@ def test_a_thread_that_cannot_start_leaves_none_behind(monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", fail_second)
     with pytest.raises(RuntimeError, match="can't start"):
         chain(range(10**9), {"middle": lambda items: items})
-    assert threading.active_count() == 1
+    assert not stages_running()
