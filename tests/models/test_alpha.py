@@ -22,6 +22,19 @@ def test_layers_are_those_described() -> None:
     assert network.num_parameters == expected == 25_584
 
 
+def test_it_seldom_begins_with_a_channel_that_cannot_learn() -> None:
+    torch.manual_seed(1)
+    L = nn.functional.interpolate(torch.rand(4, 1, 4, 6) * 100, size=(32, 48), mode="bilinear")
+    silent = 0
+    for seed in range(50):
+        torch.manual_seed(seed)
+        network = Alpha()
+        with torch.no_grad():
+            last_relu = network.decoder[:5](network.encoder(L / 100))
+        silent += bool((last_relu.amax(dim=(0, 2, 3)) <= 0).any())
+    assert silent <= 5
+
+
 def test_ab_ends_where_tanh_does() -> None:
     network = Alpha().eval()
     with torch.no_grad():

@@ -43,6 +43,13 @@ class Alpha(ColorNetwork):
             nn.Conv2d(2, 2, 3, padding=1),
             nn.Tanh(),
         )
+        # Keras's start, as in the source: with PyTorch's, one of the last two ReLUs is silent, and
+        # learns nothing, in two of three runs.
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                assert module.bias is not None
+                nn.init.zeros_(module.bias)
 
     def config(self) -> dict[str, Any]:
         """See `ColorNetwork.config`."""

@@ -31,7 +31,9 @@ class GanModule(ColorModule):
         super().__init__(network, recipe, prior)
         assert recipe.gan is not None
         self.automatic_optimization = False
-        self.discriminator = PatchGAN()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            self.discriminator = PatchGAN()
         self._gan = recipe.gan
         self._pretrain_steps = round(recipe.gan.pretrain_share * recipe.max_steps)
 
