@@ -117,8 +117,8 @@ def load_preset(name_or_path: str) -> RunSettings:
     return validate_settings(RunSettings, values, origin=f"preset {name_or_path}")
 
 
-def find_pipeline(name_or_path: str, names: tuple[str, ...]) -> Path:
-    """Path of the TOML file that ``name_or_path`` means.
+def find_pipeline(name_or_path: str, names: tuple[str, ...], kind: str = "preset") -> Path:
+    """Path of the TOML file that ``name_or_path`` means; ``kind`` is what messages call it.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def find_pipeline(name_or_path: str, names: tuple[str, ...]) -> Path:
     close = difflib.get_close_matches(name_or_path, names, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     raise SettingsError(
-        f"no preset {name_or_path!r}: {hint}choose {', '.join(names)}, "
+        f"no {kind} {name_or_path!r}: {hint}choose {', '.join(names)}, "
         "or give the path of a .toml file"
     )
 

@@ -85,7 +85,7 @@ def test_a_change_without_a_key_or_value_is_refused(assignment: str) -> None:
 
 
 def test_an_unknown_recipe_names_the_shipped_ones() -> None:
-    with pytest.raises(SettingsError, match="train-filmnet"):
+    with pytest.raises(SettingsError, match=r"no recipe .*train-filmnet"):
         load_recipe("train-filmnit")
 
 

@@ -307,7 +307,7 @@ def load_recipe(name_or_path: str, changes: dict[str, Any] | None = None) -> Rec
     SettingsError
         If there is no such recipe, or a value in it is not allowed; the message names the field.
     """
-    values = read_toml(find_pipeline(name_or_path, RECIPES))
+    values = read_toml(find_pipeline(name_or_path, RECIPES, "recipe"))
     values.setdefault("name", Path(name_or_path).stem.removeprefix("train-"))
     recipe = validate_settings(Recipe, values, origin=f"recipe {name_or_path}")
     if not changes:
