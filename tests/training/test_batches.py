@@ -114,4 +114,64 @@ def test_fixed_batches_cover_every_photo_in_order() -> None:
     batches = FixedBatches(photos, 32)
     assert len(batches) == len(list(batches)) == 2
     together = torch.cat([batch.rgb for batch in batches]).numpy()
-    np.testing.assert_array_equal(together[35], central_square(photos.photos[35], 32))
+    np.testing.assert_array_equal(together[35], central_square(photos[35], 32))
+
+
+@pytest.mark.parametrize("rotation", [5.0, 45.0])
+def test_a_turned_crop_is_filled_by_the_picture(rotation: float) -> None:
+    photo = np.full((90, 120, 3), (200, 100, 50), np.uint8)
+    recipe = CropRecipe(rotation=rotation)
+    for seed in range(10):
+        crop = random_crop(photo, 40, recipe, np.random.default_rng(seed))
+        assert crop.shape == (40, 40, 3)
+        np.testing.assert_array_equal(crop, photo[:40, :40])
+
+
+def test_rotation_turns_about_the_middle() -> None:
+    photo = np.zeros((101, 101, 3), np.uint8)
+    photo[:, 48:53] = 255  # an upright bar through the middle
+    whole = CropRecipe(min_area=1.0, max_aspect=1.0, rotation=30.0)
+    slopes = []
+    for seed in range(20):
+        crop = random_crop(photo, 64, whole, np.random.default_rng(seed))[..., 0]
+        middles = [float(np.average(np.arange(64), weights=row)) for row in crop[[16, 32, 48]]]
+        assert middles[1] == pytest.approx(31.5, abs=1.5)
+        slopes.append((middles[2] - middles[0]) / 32)
+    assert max(slopes) > 0.3
+    assert min(slopes) < -0.3
+    assert max(map(abs, slopes)) < np.tan(np.radians(30)) + 0.1
+
+
+def test_brightness_multiplies_the_photo() -> None:
+    photo = np.full((40, 40, 3), (100, 80, 60), np.uint8)
+    recipe = CropRecipe(brightness=0.2)
+    gains = []
+    for seed in range(30):
+        crop = random_crop(photo, 32, recipe, np.random.default_rng(seed))
+        gains.append(crop[0, 0] / photo[0, 0])
+    np.testing.assert_allclose(np.ptp(gains, axis=1), 0, atol=0.02)  # all channels alike
+    assert 0.79 <= np.min(gains) < 0.9
+    assert 1.1 < np.max(gains) <= 1.21
+
+
+def test_without_small_pictures_the_main_stream_takes_their_place() -> None:
+    recipe = quick_recipe(phases=[{"share": 1.0, "size": 32, "batch": 8, "extra_share": 0.25}])
+    maker = BatchMaker(_photos(32), PhotoSet(), recipe)
+    asked: list[int] = []
+    maker._orders[0].at = lambda start, count: asked.extend(range(start, start + count)) or [0]  # type: ignore[method-assign, func-returns-value]
+    for step in range(3):
+        maker.batch(step)
+    maker.close()
+    assert asked == list(range(24))
+
+
+def test_processes_share_a_step() -> None:
+    photos = _photos(16)
+    whole = BatchMaker(photos, PhotoSet(), quick_recipe()).batch(1)
+    shares = [
+        BatchMaker(photos, PhotoSet(), quick_recipe(), rank=rank, processes=2).batch(1)
+        for rank in (0, 1)
+    ]
+    for rank, share in enumerate(shares):
+        assert share.rank == rank
+        assert torch.equal(share.rgb, whole.rgb[rank::2])

@@ -37,7 +37,9 @@ class PhotoBatch:
     rgb: Tensor
     """(N, size, size, 3) uint8 R′G′B′."""
     step: int
-    """The step it belongs to, which also keys the degradation's random numbers."""
+    """The step it belongs to; with ``rank`` it keys the step's random numbers."""
+    rank: int = 0
+    """Which process's share of the step's pictures these are."""
 
 
 class PhotoOrder:
@@ -88,7 +90,10 @@ def photo_weights(photos: PhotoSet, by_source: dict[str, float]) -> npt.NDArray[
 def random_crop(
     photo: Photo, size: int, recipe: CropRecipe, rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
-    """A random part of ``photo``, flipped half of the time, as (size, size, 3)."""
+    """A random part of ``photo``, flipped half of the time, as (size, size, 3).
+
+    Zoom and translation come from the part's size and place.
+    """
     height, width = photo.shape[:2]
     area, aspect, x, y = rng.random(4)
     area = recipe.min_area + (1 - recipe.min_area) * area
@@ -102,9 +107,28 @@ def random_crop(
     crop = photo[top : top + crop_h, left : left + crop_w]
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
-    shrinks = crop_w * crop_h >= size * size
+    # Nothing is drawn for what a recipe does not use: the runs of before stay what they were.
+    angle = rng.uniform(-recipe.rotation, recipe.rotation) if recipe.rotation else 0.0
+    square = _turned_square(crop, size, angle)
+    if recipe.brightness:
+        gain = rng.uniform(1 - recipe.brightness, 1 + recipe.brightness)
+        square = np.asarray(cv2.convertScaleAbs(square, alpha=gain), np.uint8)
+    return square
+
+
+def _turned_square(crop: Photo, size: int, degrees: float) -> npt.NDArray[np.uint8]:
+    """``crop`` as a square, turned about its middle and enlarged until it fills it again."""
+    turn = math.radians(abs(degrees))
+    side = math.ceil(size * (math.cos(turn) + math.sin(turn)))
+    shrinks = crop.shape[0] * crop.shape[1] >= side * side
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(np.ascontiguousarray(crop), (size, size), interpolation=method))
+    square = cv2.resize(np.ascontiguousarray(crop), (side, side), interpolation=method)
+    if side == size:
+        return np.asarray(square, np.uint8)
+    matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), degrees, 1.0)
+    matrix[:, 2] -= (side - size) / 2
+    turned = cv2.warpAffine(square, matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(turned, np.uint8)
 
 
 def central_square(photo: Photo, size: int) -> npt.NDArray[np.uint8]:
@@ -118,10 +142,33 @@ def central_square(photo: Photo, size: int) -> npt.NDArray[np.uint8]:
 
 
 class BatchMaker:
-    """Makes the batch of any step."""
+    """Makes the batch of any step.
 
-    def __init__(self, train: PhotoSet, extra: PhotoSet, recipe: Recipe, threads: int = 2) -> None:
+    Parameters
+    ----------
+    train, extra:
+        The two streams of photographs.
+    recipe:
+        The run.
+    rank, processes:
+        Every process gets each ``processes``-th picture of a step, beginning with ``rank``.
+    threads:
+        That cut crops.
+    """
+
+    def __init__(
+        self,
+        train: PhotoSet,
+        extra: PhotoSet,
+        recipe: Recipe,
+        *,
+        rank: int = 0,
+        processes: int = 1,
+        threads: int = 2,
+    ) -> None:
         self._recipe = recipe
+        self._rank = rank
+        self._share = slice(rank, None, processes)
         self._sets = (train, extra)
         weights = recipe.data.source_weights
         self._orders = [
@@ -134,21 +181,24 @@ class BatchMaker:
         """The batch of ``step``, whatever was asked for before."""
         phase = self._recipe.phase_at(step)
         before_main, before_extra = self._recipe.pictures_before(step)
-        from_extra = round(phase.batch * phase.extra_share) if len(self._sets[_EXTRA]) else 0
-        picks = [
-            self._sets[_MAIN].photos[i]
-            for i in self._orders[_MAIN].at(before_main, phase.batch - from_extra)
-        ]
+        from_extra = phase.from_extra
+        if not len(self._sets[_EXTRA]):
+            before_main, from_extra = before_main + before_extra, 0
+        indices = self._orders[_MAIN].at(before_main, phase.batch - from_extra)
+        picks = [(self._sets[_MAIN], index) for index in indices]
         if from_extra:
-            extra = self._orders[_EXTRA].at(before_extra, from_extra)
-            picks += [self._sets[_EXTRA].photos[i] for i in extra]
+            indices = self._orders[_EXTRA].at(before_extra, from_extra)
+            picks += [(self._sets[_EXTRA], index) for index in indices]
         seeds = np.random.SeedSequence([self._recipe.seed, _CROPS, step]).spawn(len(picks))
         cut = partial(self._cut, phase.size)
-        crops = list(self._pool.map(cut, picks, seeds))
-        return PhotoBatch(torch.from_numpy(np.stack(crops)), step)
+        crops = list(self._pool.map(cut, picks[self._share], seeds[self._share]))
+        return PhotoBatch(torch.from_numpy(np.stack(crops)), step, self._rank)
 
-    def _cut(self, size: int, photo: Photo, seed: np.random.SeedSequence) -> npt.NDArray[np.uint8]:
-        return random_crop(photo, size, self._recipe.crop, np.random.default_rng(seed))
+    def _cut(
+        self, size: int, pick: tuple[PhotoSet, int], seed: np.random.SeedSequence
+    ) -> npt.NDArray[np.uint8]:
+        photos, index = pick
+        return random_crop(photos[index], size, self._recipe.crop, np.random.default_rng(seed))
 
     def close(self) -> None:
         """End the worker threads."""
@@ -169,7 +219,7 @@ class FixedBatches:
     """
 
     def __init__(self, photos: PhotoSet, size: int) -> None:
-        self._squares = [torch.from_numpy(central_square(p, size)) for p in photos.photos]
+        self._squares = [torch.from_numpy(central_square(p, size)) for p in photos]
 
     def __len__(self) -> int:
         return -(-len(self._squares) // _VAL_BATCH)

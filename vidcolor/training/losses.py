@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
@@ -63,10 +64,9 @@ def ab_target(rgb: Tensor, stride: int) -> Tensor:
 def count_prior(photos: PhotoSet, count: int, stride: int) -> Tensor:
     """How often each bin occurs in at most ``count`` photos: (313,), sums to 1, not smoothed."""
     total = torch.zeros(bins.NUM_BINS)
-    some = photos.spaced(count).photos
-    for start in range(0, len(some), 64):
-        crops = [torch.from_numpy(central_square(p, PRIOR_SIZE)) for p in some[start : start + 64]]
-        rgb = torch.stack(crops).permute(0, 3, 1, 2).float() / 255
+    crops = (torch.from_numpy(central_square(p, PRIOR_SIZE)) for p in photos.spaced(count))
+    while chunk := list(islice(crops, 64)):
+        rgb = torch.stack(chunk).permute(0, 3, 1, 2).float() / 255
         indices, weights = bins.soft_encode(ab_target(rgb, stride))
         total += bins.bin_histogram(indices, weights).sum(dim=0)
     return total / total.sum()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -25,6 +25,9 @@ RECIPES = (
     "train-vgg16",
 )
 """Shipped training recipes, one ``pipelines/NAME.toml`` each."""
+
+
+_Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class _Settings(BaseModel):
@@ -57,10 +60,13 @@ class DataRecipe(_Settings):
     held_out_sources: tuple[str, ...] = ()
     """Sources (what stands before ``-`` and the hash in a name) that are never trained on and
     are validated on separately, to see how well the network does on unfamiliar material."""
-    source_weights: dict[str, float] = Field(default_factory=dict)
+    source_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """How often a photo of a source is shown per pass, against 1 for the others."""
     max_short_side: int = Field(default=192, ge=16)
     """Larger photos are reduced to this short side in pixels when they are read."""
+    memory_mib: int = Field(default=8192, ge=0)
+    """Photographs are decoded into memory until it holds this much; the others are decoded from
+    their files whenever they are shown."""
     min_chroma: float = Field(default=3.0, ge=0)
     """Photos with a lower mean of max(R,G,B) − min(R,G,B), 0…255, are taken for grey: left out."""
 
@@ -75,7 +81,12 @@ class PhaseRecipe(_Settings):
     batch: int = Field(ge=1)
     """Pictures per step."""
     extra_share: float = Field(default=0.0, ge=0, lt=1)
-    """Share of each batch that comes from the small pictures."""
+    """Share of each batch that comes from the small pictures, where there are any."""
+
+    @property
+    def from_extra(self) -> int:
+        """Small pictures per step."""
+        return round(self.batch * self.extra_share)
 
 
 class CropRecipe(_Settings):
@@ -85,6 +96,10 @@ class CropRecipe(_Settings):
     """Smallest area of a crop, as a share of the photo's."""
     max_aspect: float = Field(default=4 / 3, ge=1)
     """Widest (and, inverted, narrowest) ratio of a crop's sides before it is made square."""
+    rotation: float = Field(default=0.0, ge=0, le=45)
+    """Crops are turned by up to this many degrees to either side; the picture fills them still."""
+    brightness: float = Field(default=0.0, ge=0, lt=1)
+    """The photo's R′G′B′ is multiplied by up to 1 ± this."""
 
 
 class DegradationRecipe(_Settings):
@@ -159,8 +174,8 @@ class OptimizerRecipe(_Settings):
     kind: Literal["adamw", "adam", "rmsprop"] = "adamw"
     """torch's optimizer of that name; only AdamW decays weights."""
     schedule: Literal["cosine", "constant", "plateau"] = "cosine"
-    """After the warm-up. ``plateau`` multiplies the rate by ``plateau_factor`` where the validation
-    loss has not fallen for ``plateau_patience`` validations."""
+    """After the warm-up. ``plateau``, which has none, multiplies the rate by ``plateau_factor``
+    where the validation loss has not fallen for ``plateau_patience`` validations."""
     plateau_factor: float = Field(default=0.5, gt=0, lt=1)
     """See ``schedule``."""
     plateau_patience: int = Field(default=3, ge=0)
@@ -171,7 +186,7 @@ class OptimizerRecipe(_Settings):
     """Peak learning rate of the pretrained encoder; 0 freezes it."""
     final_share: float = Field(default=0.02, ge=0, le=1)
     """With ``cosine``: learning rate at the last step, as a share of the peak."""
-    betas: tuple[float, float] = (0.9, 0.99)
+    betas: tuple[_Decay, _Decay] = (0.9, 0.99)
     """Adam's and AdamW's decay rates; the second is RMSprop's."""
     weight_decay: float = Field(default=0.05, ge=0)
     """AdamW's decay; not applied to biases and norms."""
@@ -194,7 +209,9 @@ class ValidationRecipe(_Settings):
     """Side in pixels of the central square that is validated on."""
     pictures: int = Field(default=8, ge=0)
     """Photos shown, coloured, in a picture for each validation; 0 draws none."""
-    temperatures: tuple[float, ...] = (0.38, 0.5, 0.65, 0.8, 1.0)
+    temperatures: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        default=(0.38, 0.5, 0.65, 0.8, 1.0), min_length=1
+    )
     """Decode temperatures that filmnet tries at the end. Below Zhang et al.'s 0.38 there is
     little more colour, but PSNR falls quickly and neighbouring cells disagree."""
     min_colorfulness: float = Field(default=0.65, ge=0)
@@ -220,8 +237,8 @@ class DataSource(_Settings):
 class Recipe(_Settings):
     """A whole training run."""
 
-    name: str
-    """Names the run and its checkpoint."""
+    name: str = Field(pattern=r"^[\w.-]*\w[\w.-]*$")
+    """Names the run and its checkpoint: letters, digits, ``_``, ``-`` and ``.``."""
     description: str = ""
     """One line for ``--help`` and the docs."""
     seed: int = Field(default=1, ge=0)
@@ -245,7 +262,7 @@ class Recipe(_Settings):
     """With a discriminator; None without."""
     optimizer: OptimizerRecipe = OptimizerRecipe()
     validation: ValidationRecipe = ValidationRecipe()
-    licence: str
+    licence: str = Field(min_length=1)
     """Terms of the weights, stored with them."""
     sources: tuple[DataSource, ...] = ()
     """Where the photographs came from, stored with the weights."""
@@ -259,6 +276,8 @@ class Recipe(_Settings):
             raise ValueError("gan needs a regression loss: set loss.kind to l1, mse or huber")
         if self.gan and self.optimizer.schedule == "plateau":
             raise ValueError("gan trains with optimizer.schedule cosine or constant, not plateau")
+        if self.optimizer.schedule == "plateau" and self.optimizer.warmup_steps:
+            raise ValueError("optimizer.schedule plateau has no warm-up: set warmup_steps to 0")
         return self
 
     def phase_starts(self) -> tuple[int, ...]:
@@ -280,9 +299,8 @@ class Recipe(_Settings):
         """Pictures of the main and of the extra stream that steps 0…``step`` − 1 use up."""
         main = extra = 0
         for phase, steps in self._steps_before(step):
-            of_extra = round(phase.batch * phase.extra_share)
-            main += steps * (phase.batch - of_extra)
-            extra += steps * of_extra
+            main += steps * (phase.batch - phase.from_extra)
+            extra += steps * phase.from_extra
         return main, extra
 
     def pixels_before(self, step: int) -> int:
