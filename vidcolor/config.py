@@ -215,11 +215,16 @@ def require_field(settings: BaseModel, dotted: str, origin: str) -> None:
     """
     owner: Any = settings
     parts = dotted.split(".")
-    for part in parts:
+    for depth, part in enumerate(parts):
         if isinstance(owner, dict):
             return  # a free table, such as encode.options, takes any key
         if isinstance(owner, list | tuple):
             raise SettingsError(f"{origin}: {dotted!r} is inside a list, which is given whole")
+        if owner is None:
+            whole = ".".join(parts[:depth])
+            raise SettingsError(
+                f"{origin}: {dotted!r} needs {whole!r}, which is not set: set it whole"
+            )
         if not isinstance(owner, BaseModel) or part not in type(owner).model_fields:
             raise _no_such_field(type(settings), parts, origin)
         owner = getattr(owner, part)

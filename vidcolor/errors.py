@@ -32,6 +32,7 @@ VidcolorError
 ├── DeviceMemoryError              42   out of memory even with a batch of one
 ├── MissingExtraError              43   an optional package is not installed
 ├── TrainingDataError              50   nothing to train on
+├── TrainingDivergedError          51   the loss is no longer a number
 └── Interrupted                   130   Ctrl-C (143 for SIGTERM)
 
 0 is success, 1 a bug in vidcolor, 2 a command line that typer cannot parse.
@@ -229,6 +230,12 @@ class TrainingDataError(VidcolorError):
     """The training or validation set is empty, all grey or unreadable."""
 
     exit_code = 50
+
+
+class TrainingDivergedError(VidcolorError):
+    """The loss or the weights are no longer finite numbers."""
+
+    exit_code = 51
 
 
 class Interrupted(VidcolorError):  # noqa: N818  (not an error, like KeyboardInterrupt)

@@ -60,10 +60,25 @@ def test_the_encoder_learns_slower_and_biases_do_not_decay() -> None:
 
 
 def test_a_rate_of_nothing_freezes_the_encoder() -> None:
-    network = FilmNet()
-    groups = parameter_groups(network, OptimizerRecipe(encoder_rate=0.0), "encoder.")
+    recipe = quick_recipe(**{"optimizer.encoder_rate": 0.0})
+    network = ColorModule(FilmNet(), recipe, torch.ones(bins.NUM_BINS)).network
+    groups = parameter_groups(network, recipe.optimizer, "encoder.")
     trained = {id(p) for group in groups for p in group["params"]}
-    assert not any(id(p) in trained or p.requires_grad for p in network.encoder.parameters())
+    names = {name for name, p in network.named_parameters() if id(p) not in trained}
+    assert names == {name for name, _ in network.named_parameters() if name.startswith("encoder.")}
+
+
+def test_a_frozen_encoder_keeps_its_statistics(batch: PhotoBatch) -> None:
+    recipe = quick_recipe(**{"optimizer.encoder_rate": 0.0})
+    module = ColorModule(FilmNet(), recipe, torch.ones(bins.NUM_BINS))
+    module.train()
+    network = module.network
+    before = copy.deepcopy(network.state_dict())
+    lightness, _ = module.prepare(batch, degraded=False)
+    module.objective.respond(network, lightness)
+    changed = {n for n, value in network.state_dict().items() if not torch.equal(value, before[n])}
+    assert changed
+    assert not {name for name in changed if name.startswith("encoder.")}
 
 
 def test_the_average_follows_weights_and_statistics() -> None:

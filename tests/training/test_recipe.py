@@ -10,7 +10,7 @@ from tests.training.photographs import quick_recipe
 from vidcolor.cli.train import SHIPPED
 from vidcolor.errors import SettingsError
 from vidcolor.training.recipe import RECIPES, load_recipe, parse_changes
-from vidcolor.training.run import check_recipe, create_network
+from vidcolor.training.setup import check_recipe, create_network
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -38,6 +38,13 @@ def test_the_command_line_names_all_of_them() -> None:
     [
         ({"gan": {}}, "gan needs a regression loss"),
         ({"gan": {}, "loss.kind": "l1", "optimizer.schedule": "plateau"}, "not plateau"),
+        ({"optimizer.schedule": "plateau", "optimizer.warmup_steps": 9}, "has no warm-up"),
+        ({"name": "a/b"}, "name"),
+        ({"licence": ""}, "licence"),
+        ({"validation.temperatures": []}, "temperatures"),
+        ({"validation.temperatures": [0.0]}, "temperatures"),
+        ({"optimizer.betas": [0.9, 1.5]}, "betas"),
+        ({"data.source_weights": {"lsp": -1.0}}, "source_weights"),
     ],
 )
 def test_what_cannot_go_together(changes: dict[str, object], message: str) -> None:

@@ -10,24 +10,32 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from tests.training.photographs import (
     encoded,
+    photograph,
     quick_recipe,
     sunset,
     write_photo_shards,
     write_shard,
 )
-from vidcolor.errors import DeviceError, DeviceMemoryError, SettingsError
+from vidcolor.errors import (
+    DeviceError,
+    DeviceMemoryError,
+    OutputFolderError,
+    SettingsError,
+    TrainingDivergedError,
+    UnknownCheckpointError,
+)
 from vidcolor.models.checkpoint import load_checkpoint
-from vidcolor.models.filmnet import FilmNet
 from vidcolor.training.callbacks import TrainingProgress
 from vidcolor.training.export import BEST_CHECKPOINT, LAST_CHECKPOINT, export_stored
-from vidcolor.training.photos import PhotoSet, load_library
+from vidcolor.training.library import load_library
+from vidcolor.training.photos import PhotoSet
 from vidcolor.training.recipe import Recipe
-from vidcolor.training.run import BROKEN_FILES, create_network, initialize, run_training
+from vidcolor.training.run import BROKEN_FILES, run_training
+from vidcolor.training.setup import create_network, initialize
 
 CPU = torch.device("cpu")
 
@@ -110,6 +118,100 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(
     run(resume=True)
     assert run.losses == {step: straight.losses[step] for step in (5, 6)}
     assert not any(thread.name == "batches" for thread in threading.enumerate())
+
+
+def _watched() -> Recipe:
+    """A run whose rate and end depend on its validations."""
+    return quick_recipe(
+        **{
+            "max_steps": 8,
+            "optimizer.rate": 1e-9,
+            "optimizer.encoder_rate": 1e-9,
+            "optimizer.schedule": "plateau",
+            "optimizer.plateau_patience": 0,
+            "optimizer.warmup_steps": 0,
+            "validation.every_steps": 2,
+            "validation.patience": 9,
+        }
+    )
+
+
+def _memory(run: _Run) -> dict[str, Any]:
+    """What a run remembers of its validations."""
+    state = run.state()
+    stopping = next(value for name, value in state["callbacks"].items() if "EarlyStop" in name)
+    rates = [group["lr"] for group in state["optimizer_states"][0]["param_groups"]]
+    return {"waited": stopping["wait_count"], "rates": rates}
+
+
+@pytest.mark.parametrize("at", [3, 4])
+def test_a_stop_leaves_no_trace_in_what_validations_decide(
+    shards: Path, tmp_path: Path, at: int
+) -> None:
+    straight = _Run(shards, tmp_path / "straight")
+    straight(_watched())
+    stopped = _Run(shards, tmp_path / "stopped")
+    cancel = threading.Event()
+    reported: list[int] = []
+
+    def stop(progress: TrainingProgress) -> None:
+        if progress.scores:
+            reported.append(progress.step)
+        if progress.step == at:
+            cancel.set()
+
+    run_training(
+        _watched(), [shards], stopped.output, device="cpu", cancel=cancel, on_progress=stop
+    )
+    assert reported == [2, 4][: at // 2]  # none for the stop's sake
+    stopped(_watched(), resume=True)
+    assert _memory(stopped) == _memory(straight)
+    assert _memory(straight)["waited"] > 0
+    assert min(_memory(straight)["rates"]) < 1e-9
+
+
+def test_a_run_killed_while_validating_does_that_validation_again(
+    shards: Path, tmp_path: Path
+) -> None:
+    class KilledError(Exception):
+        pass
+
+    def die(progress: TrainingProgress) -> None:
+        if progress.scores and progress.step == 4:
+            raise KilledError
+
+    straight = _Run(shards, tmp_path / "straight")
+    straight(_watched())
+    killed = _Run(shards, tmp_path / "killed")
+    with pytest.raises(KilledError):
+        run_training(_watched(), [shards], killed.output, device="cpu", on_progress=die)
+    killed(_watched(), resume=True)
+    assert _memory(killed) == _memory(straight)
+
+
+def test_a_run_that_diverges_says_so(shards: Path, tmp_path: Path) -> None:
+    recipe = quick_recipe(**{"optimizer.rate": 1e30, "optimizer.clip": 1e30})
+    with pytest.raises(TrainingDivergedError, match=r"at step \d: the run has diverged"):
+        run_training(recipe, [shards], tmp_path, device="cpu")
+
+
+def test_nothing_is_read_before_the_settings_are_checked(tmp_path: Path) -> None:
+    nowhere = [tmp_path / "no-photographs"]
+    with pytest.raises(UnknownCheckpointError, match="typo"):
+        run_training(quick_recipe(), nowhere, tmp_path / "a", init="imagenet:typo.pth")
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputFolderError, match="cannot make the folder"):
+        run_training(quick_recipe(), nowhere, tmp_path / "file" / "run")
+
+
+def test_a_runs_own_pictures_are_not_trained_on(tmp_path: Path) -> None:
+    for index in range(40):
+        (tmp_path / f"photo-{index}.png").write_bytes(encoded(photograph(index)))
+    run = _Run(tmp_path, tmp_path / "runs" / "one")
+    run(stop_after=4)
+    assert list(run.output.rglob("*.png"))
+    counts = load_library([tmp_path], quick_recipe().data, skip=run.output).counts()
+    assert counts["train"] + counts["val"] == 40
 
 
 def test_what_a_finished_run_leaves_behind(straight: _Run) -> None:
@@ -218,39 +320,9 @@ def test_resuming_with_another_recipe_is_refused(straight: _Run) -> None:
         straight(quick_recipe(**{"optimizer.rate": 0.1}), resume=True)
 
 
-def test_a_network_without_bins_or_of_no_known_name_is_refused() -> None:
-    with pytest.raises(SettingsError, match="filmnet"):
-        create_network(quick_recipe(**{"network.architecture": "filmnit"}))
-
-
 def test_an_unknown_device_is_refused(shards: Path, tmp_path: Path) -> None:
     with pytest.raises(DeviceError):
         run_training(quick_recipe(), [shards], tmp_path, device="cuda:99")
-
-
-def _encoder_file(path: Path) -> Path:
-    """Weights like published ones: three input channels, batch norms with nothing but a bias."""
-    state = FilmNet().encoder.state_dict()
-    stem = "features.0.0.weight"
-    state[stem] = state[stem].repeat(1, 3, 1, 1) / 3
-    save_file({name: value.contiguous() for name, value in state.items()}, path)
-    return path
-
-
-def test_an_imagenet_encoder_is_loaded_and_calibrated(shards: Path, tmp_path: Path) -> None:
-    recipe = quick_recipe()
-    photos = load_library([shards], recipe.data).train
-    network = create_network(recipe)
-    path = _encoder_file(tmp_path / "encoder.safetensors")
-    torch.manual_seed(5)
-    initialize(network, f"imagenet:{path}", photos, torch.ones(313))
-    norm = network.encoder.features[0][1]
-    assert isinstance(norm, torch.nn.BatchNorm2d)
-    assert norm.running_var is not None
-    assert not torch.equal(norm.running_var, torch.ones(32))
-    picture = torch.rand(4, 1, 32, 32) * 100
-    fresh = create_network(recipe).eval()
-    assert not torch.allclose(network.eval()(picture).ab, fresh(picture).ab)
 
 
 def test_a_checkpoint_can_be_the_beginning(straight: _Run) -> None:
@@ -258,14 +330,6 @@ def test_a_checkpoint_can_be_the_beginning(straight: _Run) -> None:
     path = straight.output / "filmnet.safetensors"
     initialize(network, str(path), PhotoSet(), torch.ones(313))
     _assert_same(network.state_dict(), load_checkpoint(path, CPU).network.state_dict())
-
-
-def test_first_weights_depend_only_on_the_seed() -> None:
-    first = create_network(quick_recipe())
-    torch.manual_seed(99)
-    _assert_same(create_network(quick_recipe()).state_dict(), first.state_dict())
-    other = create_network(quick_recipe(seed=2)).state_dict()
-    assert not torch.equal(other["logits.weight"], first.state_dict()["logits.weight"])
 
 
 def test_each_validation_is_also_a_picture(straight: _Run) -> None:
@@ -311,6 +375,7 @@ def test_a_run_that_no_longer_gets_better_ends_and_keeps_its_best(
         "optimizer.rate": 1e-9,
         "optimizer.schedule": "plateau",
         "optimizer.plateau_patience": 0,
+        "optimizer.warmup_steps": 0,
         "optimizer.encoder_rate": 0.0,
         "validation.every_steps": 2,
         "validation.patience": 2,
@@ -321,6 +386,7 @@ def test_a_run_that_no_longer_gets_better_ends_and_keeps_its_best(
     assert result.checkpoint is not None
     best = torch.load(tmp_path / "run" / BEST_CHECKPOINT, weights_only=True)
     assert load_checkpoint(result.checkpoint).info.training["steps"] == best["global_step"]
+    assert not list(run.output.rglob("epoch=*.ckpt"))  # Lightning's own
 
 
 def test_pictures_of_a_size_that_the_network_cannot_take(shards: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,6 +106,15 @@ def train(
         ),
     ] = None,
     device: options.Device = None,
+    devices: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="GPUs, or processes on the CPU, that share each batch.",
+            rich_help_panel=options.COLOR,
+        ),
+    ] = 1,
     progress: Annotated[
         Mode,
         typer.Option(help="json: one object to a line, on stdout.", rich_help_panel=options.SHOWN),
@@ -114,22 +124,25 @@ def train(
     log_file: options.LogFile = None,
 ) -> None:
     """Train a network; a stopped run goes on with --resume as if it had never stopped."""
+    if _is_helper():
+        verbose, quiet, log_file, progress = 0, True, None, "none"
     with session(-1 if quiet else verbose, log_file):
         _require_extra()
         loaded = _load_recipe(_recipe_name(recipe, init), change or [], max_steps, freeze)
         folder = output or Path("runs") / loaded.name
         log.info("recipe %s: %d steps, into %s", loaded.name, loaded.max_steps, folder)
         log.debug("settings %s", loaded.model_dump_json())
+        mode: Mode = "none" if quiet and progress == "auto" else progress
         if export_only:
-            _export(loaded, data, val or [], folder)
+            _export(loaded, data, val or [], folder, mode)
             return
         arguments: dict[str, Any] = {
             "val": val or [],
             "init": init,
             "resume": resume,
             "device": device or "auto",
+            "devices": devices,
         }
-        mode: Mode = "none" if quiet and progress == "auto" else progress
         # What a second Ctrl-C leaves behind is the checkpoint before: there is nothing to delete.
         with stop_on_signals(lambda: None) as stop, _reporting(mode) as report:
             result = _train(loaded, data, folder, stop, {**arguments, "on_progress": report})
@@ -139,6 +152,11 @@ def train(
             print_json({"result": result})
         elif not quiet:
             report_grid(_summary(result, folder))
+
+
+def _is_helper() -> bool:
+    """Whether this is one of the processes that ``--devices`` starts, which have nothing to say."""
+    return os.environ.get("LOCAL_RANK", "0") != "0"
 
 
 def _require_extra() -> None:
@@ -193,12 +211,17 @@ def _train(
     return result
 
 
-def _export(recipe: Recipe, data: list[Path], val: list[Path], folder: Path) -> None:
-    from vidcolor.training.export import export_stored
-    from vidcolor.training.photos import load_library
+def _export(recipe: Recipe, data: list[Path], val: list[Path], folder: Path, mode: Mode) -> None:
+    from vidcolor.training.export import LAST_CHECKPOINT, export_stored, load_state
+    from vidcolor.training.library import load_library
 
-    library = load_library(data, recipe.data, val_folders=val)
-    report_grid([("weights", str(export_stored(recipe, library, folder)))])
+    load_state(folder / LAST_CHECKPOINT, recipe)  # before the photographs are read
+    library = load_library(data, recipe.data, val_folders=val, skip=folder)
+    path = export_stored(recipe, library, folder)
+    if mode == "json":
+        print_json({"result": {"checkpoint": path}})
+    elif mode != "none":
+        report_grid([("weights", str(path))])
 
 
 def _summary(result: TrainingResult, folder: Path) -> list[tuple[str, str]]:

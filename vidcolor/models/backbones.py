@@ -51,6 +51,12 @@ def fill_backbone(backbone: nn.Module, path: str | Path, *, what: str) -> None:
     backbone.load_state_dict({name: stored.get(name, own) for name, own in wanted.items()})
 
 
+def _is_pickle(path: Path) -> bool:
+    """Whether it begins as torch's files do: a zip, or a pickle of protocol 2 or later."""
+    with path.open("rb") as file:
+        return file.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+
+
 def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise UnknownCheckpointError(
@@ -62,6 +68,10 @@ def _read(path: Path) -> dict[str, Tensor]:
             return tensors
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        if not _is_pickle(path):
+            raise DamagedCheckpointError(
+                f"{path} is no file of weights; give a .safetensors or .pth file"
+            ) from error
         raise UnsafeCheckpointError(
             f"{path} holds more than tensors, and loading that can run any code: it was not "
             "loaded; give a .safetensors file"

@@ -62,15 +62,15 @@ class FilmDegradation:
         self._recipe = recipe
         self._seed = seed
 
-    def __call__(self, rgb: Tensor, step: int) -> tuple[Tensor, Tensor]:
+    def __call__(self, rgb: Tensor, step: int, rank: int = 0) -> tuple[Tensor, Tensor]:
         """Degraded luma of ``rgb`` and where the picture is.
 
         Parameters
         ----------
         rgb:
             (N, 3, H, W) float32 R′G′B′ 0…1; H and W multiples of 8.
-        step:
-            Keys the random numbers.
+        step, rank:
+            Key the random numbers.
 
         Returns
         -------
@@ -79,7 +79,7 @@ class FilmDegradation:
         inside:
             (N, 1, H, W) float32: 0 under a black border, 1 elsewhere.
         """
-        rng = np.random.default_rng([self._seed, _STREAM, step])
+        rng = np.random.default_rng([self._seed, _STREAM, step, *([rank] if rank else [])])
         noise = torch.Generator(rgb.device).manual_seed(int(rng.integers(2**62)))
         dirty = rng.random(len(rgb)) >= self._recipe.clean
         luma = rgb_to_luma(rgb)

@@ -11,17 +11,18 @@ from typing import Any
 import torch
 
 from vidcolor.color import lightness_from_luma, rgb_to_luma
-from vidcolor.errors import SettingsError
+from vidcolor.errors import SettingsError, TrainingDivergedError
 from vidcolor.models import bins, registry
 from vidcolor.models.base import ColorNetwork
 from vidcolor.models.checkpoint import save_checkpoint
 from vidcolor.models.filmnet import FilmNet
 from vidcolor.training.batches import FixedBatches
 from vidcolor.training.gan import GanModule
+from vidcolor.training.library import PhotoLibrary
 from vidcolor.training.losses import ab_target
 from vidcolor.training.metrics import ColorScores, ScoreKeeper, choose_temperature
 from vidcolor.training.module import ColorModule, unit_rgb
-from vidcolor.training.photos import PhotoLibrary, PhotoSet, source_counts
+from vidcolor.training.photos import PhotoSet, source_counts
 from vidcolor.training.recipe import Recipe
 
 LAST_CHECKPOINT = "last.ckpt"
@@ -57,8 +58,17 @@ def finish(
         steps = best["global_step"]
     network = module.average
     training = describe_run(recipe, library, steps, module.hours_trained, output)
+    _require_finite(network, steps)
     if isinstance(network, FilmNet):
+        scored_at = network.temperature
         training["temperature"] = set_best_temperature(network, library.val, recipe)
+        for name, scores in module.latest_scores.items():
+            chosen = training["temperature"]["sweep"][f"{network.temperature:g}"]
+            module.latest_scores[name] = (
+                {**chosen, "temperature": network.temperature}
+                if name == "val"
+                else {**scores, "temperature": scored_at}
+            )
     training["scores"] = module.latest_scores
     path = output / f"{recipe.name}.safetensors"
     save_checkpoint(
@@ -69,6 +79,15 @@ def finish(
         training=training,
     )
     return path
+
+
+def _require_finite(network: ColorNetwork, steps: int) -> None:
+    broken = [name for name, value in network.state_dict().items() if not value.isfinite().all()]
+    if broken:
+        raise TrainingDivergedError(
+            f"{len(broken)} weights, the first {broken[0]}, are no finite numbers after step "
+            f"{steps}: the run has diverged; begin it anew with a lower optimizer.rate"
+        )
 
 
 def make_module(network: ColorNetwork, recipe: Recipe, prior: torch.Tensor) -> ColorModule:

@@ -93,7 +93,7 @@ class ScoreKeeper:
                 _psnr((luma - rgb).square(), 1.0),
             )
         )
-        self._sums += per_picture.sum(dim=1).double().cpu()
+        self._sums += per_picture.sum(dim=1).cpu().double()
         self._count += len(rgb)
 
     def scores(self) -> ColorScores:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -47,19 +48,26 @@ class ColorModule(lightning.LightningModule):  # type: ignore[misc]  # lightning
     def __init__(self, network: ColorNetwork, recipe: Recipe, prior: Tensor) -> None:
         super().__init__()
         self.network = network
+        if recipe.optimizer.encoder_rate == 0:
+            freeze(network, recipe.network.encoder_parameters)
         self.average = copy.deepcopy(network).requires_grad_(False).eval()
         self.recipe = recipe
         self.objective = make_objective(network.architecture, recipe.loss, prior)
         self._degrade = FilmDegradation(recipe.degradation, recipe.seed)
         self._keepers: dict[str, ScoreKeeper] = {}
+        self._val_losses: list[tuple[float, int]] = []
         self._step = 0
         self.hours_trained = 0.0
         self.latest_scores: dict[str, dict[str, float]] = {}
 
     def train(self, mode: bool = True) -> ColorModule:
-        """As usual, but the average never leaves eval mode."""
+        """As usual, but the average and frozen batch norms never leave eval mode."""
         super().train(mode)
         self.average.eval()
+        for part in self.network.modules():
+            own = list(part.parameters(recurse=False))
+            if isinstance(part, nn.BatchNorm2d) and not any(p.requires_grad for p in own):
+                part.eval()
         return self
 
     def transfer_batch_to_device(
@@ -67,7 +75,7 @@ class ColorModule(lightning.LightningModule):  # type: ignore[misc]  # lightning
     ) -> PhotoBatch:
         """Move a batch; Lightning cannot know our type."""
         del dataloader_idx
-        return PhotoBatch(batch.rgb.to(device, non_blocking=True), batch.step)
+        return PhotoBatch(batch.rgb.to(device, non_blocking=True), batch.step, batch.rank)
 
     def training_step(self, batch: PhotoBatch, batch_idx: int) -> Tensor | dict[str, Tensor]:
         """Loss of one batch."""
@@ -82,7 +90,8 @@ class ColorModule(lightning.LightningModule):  # type: ignore[misc]  # lightning
     def begin_step(self, batch: PhotoBatch) -> None:
         """Key what is drawn from torch's global generator (dropout, drop-path) by the step."""
         self._step = batch.step
-        key = np.random.SeedSequence([self.recipe.seed, _DROPOUT, batch.step])
+        share = [batch.rank] if batch.rank else []
+        key = np.random.SeedSequence([self.recipe.seed, _DROPOUT, batch.step, *share])
         torch.manual_seed(int(key.generate_state(1, np.uint64)[0] >> 1))
 
     def log_losses(self, losses: dict[str, Tensor], batch: PhotoBatch) -> None:
@@ -105,7 +114,7 @@ class ColorModule(lightning.LightningModule):  # type: ignore[misc]  # lightning
             target = ab_target(rgb, self.network.stride)
             if not degraded:
                 return lightness_from_luma(rgb_to_luma(rgb)), target
-            luma, inside = self._degrade(rgb, batch.step)
+            luma, inside = self._degrade(rgb, batch.step, batch.rank)
             shown = nn.functional.avg_pool2d(inside, self.network.stride)
             return lightness_from_luma(luma), target * shown
 
@@ -122,9 +131,14 @@ class ColorModule(lightning.LightningModule):  # type: ignore[misc]  # lightning
     def on_validation_epoch_start(self) -> None:
         """Begin counting."""
         self._keepers = {name: ScoreKeeper() for name in VAL_SETS}
+        self._val_losses = []
 
     def validation_step(self, batch: PhotoBatch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Score the averaged weights on one batch; the first set also as film."""
+        """Score the averaged weights on one batch; the first set also as film.
+
+        Where several processes train, each scores all of it: the sets are small, and so the
+        scores do not depend on how many there are.
+        """
         del batch_idx
         name = "val" if dataloader_idx == 0 else "held_out"
         self._score(name, batch, degraded=False)
@@ -137,19 +151,32 @@ class ColorModule(lightning.LightningModule):  # type: ignore[misc]  # lightning
         target = ab_target(rgb, self.network.stride)
         response = self.objective.respond(self.average, lightness)
         loss = self.objective.losses(response, target)["loss"]
+        if name == "val":
+            self._val_losses.append((float(loss), len(rgb)))
         with torch.autocast(rgb.device.type, enabled=False):
             self._keepers[name].add(rgb, self.objective.ab(response, self.average), target)
-        self.log(f"{name}_loss", loss, batch_size=len(rgb), add_dataloader_idx=False, on_epoch=True)
+        self.log(
+            f"{name}_loss",
+            loss,
+            batch_size=len(rgb),
+            add_dataloader_idx=False,
+            on_epoch=True,
+            sync_dist=True,
+        )
 
     def on_validation_epoch_end(self) -> None:
-        """Log the means."""
+        """Log the means; lower the rate where ``plateau`` says so."""
+        if self.recipe.optimizer.schedule == "plateau":
+            pictures = sum(count for _, count in self._val_losses)
+            mean = sum(loss * count for loss, count in self._val_losses) / pictures
+            self.lr_schedulers().step(mean)
         for name, keeper in self._keepers.items():
             scores = keeper.scores().as_dict()
             if scores["colorfulness_truth"] == 0.0:
                 continue  # an empty set
             self.latest_scores[name] = scores
             for key in ("psnr_rgb", "psnr_ab", "colorfulness_ratio"):
-                self.log(f"{name}_{key}", scores[key])
+                self.log(f"{name}_{key}", scores[key], sync_dist=True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the final metadata needs."""
@@ -180,8 +207,10 @@ class ColorModule(lightning.LightningModule):  # type: ignore[misc]  # lightning
                 "scheduler": torch.optim.lr_scheduler.ReduceLROnPlateau(
                     optimizer, factor=recipe.plateau_factor, patience=recipe.plateau_patience
                 ),
+                # Never stepped by Lightning, which would do so only after the checkpoint that
+                # belongs to a validation is written.
                 "interval": "step",
-                "frequency": self.recipe.validation.every_steps,
+                "frequency": sys.maxsize,
                 "monitor": "val_loss",
             }
         return {"optimizer": optimizer, "lr_scheduler": schedule}
@@ -218,6 +247,13 @@ def make_optimizer(groups: list[dict[str, Any]], recipe: OptimizerRecipe) -> tor
     return torch.optim.RMSprop(undecayed, lr=recipe.rate, alpha=recipe.betas[1])
 
 
+def freeze(network: nn.Module, prefix: str | None) -> None:
+    """Let the parameters whose names begin with ``prefix`` be; None is none of them."""
+    for name, parameter in network.named_parameters():
+        if prefix is not None and name.startswith(prefix):
+            parameter.requires_grad_(False)
+
+
 def parameter_groups(
     network: nn.Module, recipe: OptimizerRecipe, encoder_prefix: str | None
 ) -> list[dict[str, Any]]:
@@ -228,9 +264,6 @@ def parameter_groups(
         if not parameter.requires_grad:
             continue
         is_encoder = encoder_prefix is not None and name.startswith(encoder_prefix)
-        if is_encoder and recipe.encoder_rate == 0:
-            parameter.requires_grad_(False)
-            continue
         groups.setdefault((is_encoder, parameter.ndim > 1), []).append(parameter)
     return [
         {

@@ -16,18 +16,17 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
 
-from vidcolor.color import lightness_from_luma, rgb_to_luma
 from vidcolor.colorizer import is_out_of_memory, pick_device
-from vidcolor.errors import DeviceMemoryError, SettingsError
-from vidcolor.models import bins, registry
-from vidcolor.models.base import ColorNetwork
-from vidcolor.models.checkpoint import load_checkpoint
-from vidcolor.models.filmnet import FilmNet, calibrate_batch_norm
+from vidcolor.errors import DeviceMemoryError, OutputFolderError, SettingsError
+from vidcolor.models import bins
+from vidcolor.models.filmnet import FilmNet
 from vidcolor.training.batches import BatchMaker, FixedBatches, PhotoBatches
 from vidcolor.training.callbacks import (
     AtomicCheckpoints,
     ProgressReports,
+    Stopwatch,
     StopWhenAsked,
     TrainingProgress,
     save_atomically,
@@ -40,26 +39,24 @@ from vidcolor.training.export import (
     load_state,
     make_module,
 )
+from vidcolor.training.library import PhotoLibrary, load_library
 from vidcolor.training.losses import count_prior
-from vidcolor.training.module import ColorModule, unit_rgb
-from vidcolor.training.objectives import make_objective
-from vidcolor.training.photos import PhotoLibrary, PhotoSet, load_library
+from vidcolor.training.module import ColorModule
 from vidcolor.training.pictures import ValidationPictures
 from vidcolor.training.recipe import Recipe
+from vidcolor.training.setup import (
+    IMAGENET_PREFIX,
+    check_devices,
+    check_init,
+    check_recipe,
+    create_network,
+    initialize,
+)
 
 _log = logging.getLogger(__name__)
 
-IMAGENET_PREFIX = "imagenet:"
-"""``--init imagenet:PATH`` fills only the encoder."""
-
 BROKEN_FILES = "broken.txt"
 """Names of the photographs that could not be decoded, in the run's folder."""
-
-_CALIBRATION_PHOTOS = 384
-"""Photos from which the encoder's batch norms are calibrated."""
-
-_CALIBRATION_SIZE = 128
-"""Their side in pixels."""
 
 _HARMLESS_WARNINGS = (
     # The average of the weights never leaves eval mode.
@@ -98,6 +95,7 @@ def run_training(
     resume: bool = False,
     stop_after: int | None = None,
     device: str = "auto",
+    devices: int = 1,
     cancel: threading.Event | None = None,
     on_progress: Callable[[TrainingProgress], None] = lambda _: None,
 ) -> TrainingResult:
@@ -122,6 +120,9 @@ def run_training(
         Stop after this step; a later ``resume`` goes on.
     device:
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+    devices:
+        GPUs, or processes on the CPU, that share each batch. Above 1 the running program is
+        started again once for each of the others, with the same arguments.
     cancel:
         When set, the run stops after the step at hand, with a checkpoint.
     on_progress:
@@ -137,31 +138,41 @@ def run_training(
         If the device is not there.
     """
     place = pick_device(device)
+    check_devices(place, devices, recipe)
     network = create_network(recipe)
     check_recipe(network, recipe)
     stored = _stored_state(output, recipe, resume)
-    library = load_library(data, recipe.data, val_folders=val)
+    check_init(network, init)
+    library = load_library(data, recipe.data, val_folders=val, skip=output)
     _log.info("photographs: %s", library.counts())
-    prior = count_prior(library.train, recipe.loss.prior_photos, network.stride)
+    prior = torch.ones(bins.NUM_BINS)  # a resumed run has its own in its state
+    if stored is None and (recipe.loss.kind == "bins" or isinstance(network, FilmNet)):
+        prior = count_prior(library.train, recipe.loss.prior_photos, network.stride)
     if stored is None:
         initialize(network, init, library.train, prior)
-        _write_facts(output, init, library)
     module = make_module(network, recipe, prior)
     module.to(memory_format=torch.channels_last)
     cancel = cancel or threading.Event()
     with _quiet_lightning():
-        trainer = _trainer(recipe, output, place, stored, stop_after)
+        trainer = _trainer(recipe, output, place, devices, stored, stop_after)
+        if stored is None and trainer.is_global_zero:
+            _write_facts(output, init)
+        watch = Stopwatch()
         trainer.callbacks += [
-            ProgressReports(recipe, on_progress),
-            StopWhenAsked(cancel),
             *_watchers(recipe, library, output),
-            AtomicCheckpoints(output / LAST_CHECKPOINT, recipe.checkpoint_steps),
+            AtomicCheckpoints(output / LAST_CHECKPOINT, recipe, watch),
+            ProgressReports(recipe, on_progress, watch),
+            StopWhenAsked(cancel, recipe.validation.every_steps),
         ]
         _fit(trainer, module, library, output, is_resumed=stored is not None)
+    if trainer.is_global_zero:
+        _write_broken(output, library)
     steps = trainer.global_step
     is_early = trainer.should_stop and not cancel.is_set() and recipe.validation.patience > 0
     is_over = steps >= recipe.max_steps or is_early
-    path = finish(module, recipe, library, output, steps) if is_over else None
+    path = None
+    if is_over and trainer.is_global_zero:
+        path = finish(module, recipe, library, output, steps)
     return TrainingResult(steps, path, module.latest_scores)
 
 
@@ -186,74 +197,6 @@ def _watchers(recipe: Recipe, library: PhotoLibrary, output: Path) -> list[Any]:
     return watchers
 
 
-def check_recipe(network: ColorNetwork, recipe: Recipe) -> None:
-    """Fail before the photographs are read, not after.
-
-    Raises
-    ------
-    SettingsError
-        If ``network`` cannot be trained by ``recipe``.
-    """
-    make_objective(network.architecture, recipe.loss, torch.ones(bins.NUM_BINS))
-    unit = network.rules.multiple_of
-    for size in (*(phase.size for phase in recipe.phases), recipe.validation.size):
-        if size % unit:
-            raise SettingsError(
-                f"pictures of {size} px do not suit {network.architecture}: "
-                f"phases.size and validation.size must be multiples of {unit}"
-            )
-
-
-def create_network(recipe: Recipe) -> ColorNetwork:
-    """The recipe's network with random weights that depend only on its seed.
-
-    Raises
-    ------
-    SettingsError
-        If there is none of that name, or its options do not fit.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
-        return registry.create(recipe.network.architecture, recipe.network.options)
-
-
-def initialize(
-    network: ColorNetwork, init: str | None, photos: PhotoSet, prior: torch.Tensor
-) -> None:
-    """Give ``network`` its first weights; see `run_training` for ``init``."""
-    if isinstance(network, FilmNet):
-        network.set_bin_prior(bins.smooth_prior(prior))
-    if init is None:
-        if type(network).load_imagenet_backbone is not ColorNetwork.load_imagenet_backbone:
-            _log.warning(
-                "%s trains from scratch; its backbone can begin with ImageNet weights: "
-                "--init imagenet:FILE",
-                network.architecture,
-            )
-        return
-    if init.startswith(IMAGENET_PREFIX):
-        network.load_imagenet_backbone(init.removeprefix(IMAGENET_PREFIX))
-        if isinstance(network, FilmNet):
-            some = FixedBatches(photos.spaced(_CALIBRATION_PHOTOS), _CALIBRATION_SIZE)
-            calibrate_batch_norm(
-                network, (lightness_from_luma(rgb_to_luma(unit_rgb(batch.rgb))) for batch in some)
-            )
-        return
-    loaded = load_checkpoint(init, torch.device("cpu")).network
-    if type(loaded) is not type(network):
-        raise SettingsError(
-            f"--init {init} holds a {loaded.architecture!r}, not a {network.architecture!r}: "
-            f"give a checkpoint of the same network or {IMAGENET_PREFIX}PATH"
-        )
-    try:
-        network.load_state_dict(loaded.state_dict())
-    except RuntimeError as error:
-        raise SettingsError(
-            f"--init {init} was built with other options, {loaded.config()}: set network.options "
-            "to the same"
-        ) from error
-
-
 def _stored_state(output: Path, recipe: Recipe, resume: bool) -> dict[str, Any] | None:
     path = output / LAST_CHECKPOINT
     if resume:
@@ -262,16 +205,24 @@ def _stored_state(output: Path, recipe: Recipe, resume: bool) -> dict[str, Any] 
         raise SettingsError(
             f"{output} already holds a run: go on with --resume, or choose another folder with -o"
         )
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputFolderError(
+            f"cannot make the folder {output}: {error.strerror}; choose another with -o"
+        ) from error
     return None
 
 
-def _write_facts(output: Path, init: str | None, library: PhotoLibrary) -> None:
-    output.mkdir(parents=True, exist_ok=True)
+def _write_facts(output: Path, init: str | None) -> None:
     # The name only: a path says more about its owner's disk than about the weights.
     facts = {"init": Path(init.removeprefix(IMAGENET_PREFIX)).name if init else None}
     (output / RUN_FACTS).write_text(json.dumps(facts), encoding="utf-8")
-    if library.broken:
-        listed = "\n".join(library.broken)
+
+
+def _write_broken(output: Path, library: PhotoLibrary) -> None:
+    if library.left_out.broken:
+        listed = "\n".join(library.left_out.broken)
         (output / BROKEN_FILES).write_text(listed + "\n", encoding="utf-8")
 
 
@@ -279,13 +230,16 @@ def _trainer(
     recipe: Recipe,
     output: Path,
     device: torch.device,
+    devices: int,
     stored: dict[str, Any] | None,
     stop_after: int | None,
 ) -> Any:
     first_step = stored["global_step"] if stored else 0
     return lightning.Trainer(
         accelerator=device.type,
-        devices=[device.index or 0] if device.type == "cuda" else 1,
+        devices=[device.index or 0] if device.type == "cuda" and devices == 1 else devices,
+        # Some parameters rest in some steps: a GAN's judge before its turn, a class head.
+        strategy=DDPStrategy(find_unused_parameters=True) if devices > 1 else "auto",
         precision=recipe.precision,
         max_epochs=-1,
         max_steps=min(recipe.max_steps, stop_after or recipe.max_steps),
@@ -296,7 +250,7 @@ def _trainer(
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,
-        enable_checkpointing=recipe.validation.keep == "best",
+        enable_checkpointing=False,  # or Lightning would add one of its own beside ours
         # A folder per start: a resumed run must not overwrite the log of its beginning.
         logger=[
             kind(output, name="log", version=f"from-step-{first_step:06d}")
@@ -309,7 +263,13 @@ def _fit(
     trainer: Any, module: ColorModule, library: PhotoLibrary, output: Path, *, is_resumed: bool
 ) -> None:
     recipe = module.recipe
-    maker = BatchMaker(library.train, library.extra, recipe)
+    maker = BatchMaker(
+        library.train,
+        library.extra,
+        recipe,
+        rank=trainer.global_rank,
+        processes=trainer.world_size,
+    )
     validation = [
         FixedBatches(photos.spaced(recipe.validation.photos), recipe.validation.size)
         for photos in (library.val, library.held_out)
@@ -330,7 +290,12 @@ def _fit(
         phase = recipe.phase_at(trainer.global_step)
         raise DeviceMemoryError(
             f"{trainer.strategy.root_device} has no memory for batches of {phase.batch} pictures "
-            f"of {phase.size} px: set that phase's batch to {max(1, phase.batch // 2)}"
+            f"of {phase.size} px: "
+            + (
+                f"set that phase's batch to {phase.batch // 2}"
+                if phase.batch > 1
+                else "set that phase's size lower"
+            )
         ) from error
     finally:
         maker.close()
