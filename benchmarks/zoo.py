@@ -2,8 +2,8 @@
 
     python benchmarks/zoo.py --data PHOTOS [--minutes 15] [--networks filmnet unet …]
 
-Each network is trained by its own recipe on crops of one size for the given time (a short run
-first measures how many steps that is, so that every schedule is complete), then scored on the
+Each network is trained by its own recipe on crops of one size for the given time (short runs
+first measure how many steps that is, so that every schedule is complete), then scored on the
 same held-out photographs, as the centre square of 128 px with its luma kept. A network that
 cannot take that size gets the picture enlarged. Prints a Markdown table; ``--output`` keeps the
 weights and logs, and a later call goes on with the networks that are missing there.
@@ -28,11 +28,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from vidcolor.color import lightness_from_luma, rgb_to_luma
 from vidcolor.models import ColorNetwork, load_checkpoint
 from vidcolor.training.batches import FixedBatches
+from vidcolor.training.library import load_library
 from vidcolor.training.losses import ab_target
 from vidcolor.training.memory import keep_freed_memory
 from vidcolor.training.metrics import color_at_constant_luma, colorfulness
 from vidcolor.training.module import unit_rgb
-from vidcolor.training.photos import PhotoSet, load_library
+from vidcolor.training.photos import PhotoSet
 from vidcolor.training.recipe import load_recipe
 from vidcolor.training.run import run_training
 
@@ -58,7 +59,7 @@ def changes(name: str, max_steps: int) -> dict[str, Any]:
         "checkpoint_steps": max(10, max_steps // 4),
         "log_steps": max(1, min(20, max_steps // 4)),
         "optimizer.warmup_steps": min(50, max_steps // 10),
-        "validation.every_steps": max(1, max_steps // 4),
+        "validation.every_steps": max(1, max_steps // 10),
         "validation.size": size,
         "validation.photos": 128,
         "validation.patience": 0,
@@ -66,32 +67,30 @@ def changes(name: str, max_steps: int) -> dict[str, Any]:
     }
 
 
-def train(name: str, data: Path, folder: Path, minutes: float, imagenet: Path | None) -> float:
-    """Train for ``minutes``; pictures per second, validation and reading not counted."""
-    init = f"imagenet:{imagenet}" if imagenet and name == "filmnet" else None
+def measure_rate(name: str, data: Path) -> float:
+    """Pictures per second in training, validation and reading not counted."""
     seen: list[float] = []
     with tempfile.TemporaryDirectory() as scratch:
-        recipe = load_recipe(f"train-{name}", changes(name, MEASURED_STEPS))
         run_training(
-            recipe,
+            load_recipe(f"train-{name}", changes(name, MEASURED_STEPS)),
             [data],
             Path(scratch),
             on_progress=lambda p: seen.append(p.pictures_per_s),
             device="cpu",
         )
-    batch = recipe.phases[0].batch
-    steps = max(20, round(60 * minutes * seen[-1] / batch))
-    recipe = load_recipe(f"train-{name}", changes(name, steps))
-    seen.clear()
-    run_training(
-        recipe,
-        [data],
-        folder,
-        init=init,
-        on_progress=lambda p: seen.append(p.pictures_per_s),
-        device="cpu",
-    )
     return statistics.median(seen)
+
+
+def train(
+    name: str, data: Path, folder: Path, minutes: float, rate: float, imagenet: Path | None
+) -> None:
+    """Train for the steps that take ``minutes`` at ``rate``."""
+    batch = load_recipe(f"train-{name}", changes(name, 1)).phases[0].batch
+    recipe = load_recipe(
+        f"train-{name}", changes(name, max(20, round(60 * minutes * rate / batch)))
+    )
+    init = f"imagenet:{imagenet}" if imagenet and name == "filmnet" else None
+    run_training(recipe, [data], folder, init=init, device="cpu")
 
 
 @torch.no_grad()
@@ -136,10 +135,24 @@ def gflops(network: ColorNetwork) -> float:
     return counter.get_total_flops() / 1e9
 
 
+def read_rates(path: Path, names: list[str], data: Path) -> dict[str, float]:
+    """Training rates by network, kept in ``path``; all are measured before the first long run, so
+    that what else the machine does during that run does not change anyone's number of steps."""
+    rates: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+    for name in names:
+        if name not in rates:
+            rates[name] = measure_rate(name, data)
+            print(f"{name}: {rates[name]:.1f} pictures/s in training", flush=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(rates))
+    return rates
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--smoke-minutes", type=float, default=5)
     parser.add_argument("--output", type=Path, default=Path("runs/zoo"))
     parser.add_argument("--imagenet", type=Path, help="MobileNetV2 weights for filmnet")
     parser.add_argument(
@@ -157,6 +170,7 @@ def main() -> None:
         for batch in FixedBatches(library.train.spaced(2000), 64)
     ]
     mean_ab = torch.stack(targets).mean(dim=0).reshape(1, 2, 1, 1)
+    rates = read_rates(options.output / "rates.json", options.networks, options.data)
     rows = []
     for name in ("grey", "mean ab"):
         rows.append(row(name, "", "", "", scores(name, None, library.val, mean_ab)))
@@ -164,9 +178,9 @@ def main() -> None:
         folder = options.output / name
         weights = folder / f"{load_recipe(f'train-{name}').name}.safetensors"
         if not weights.exists():
-            rate = train(name, options.data, folder, options.minutes, options.imagenet)
-            (folder / "rate.json").write_text(json.dumps({"pictures_per_s": rate}))
-        rate = json.loads((folder / "rate.json").read_text())["pictures_per_s"]
+            minutes = options.smoke_minutes if name in SMOKE else options.minutes
+            train(name, options.data, folder, minutes, rates[name], options.imagenet)
+        rate = rates[name]
         network = load_checkpoint(weights).network
         mark = " (smoke run)" if name in SMOKE else ""
         rows.append(

@@ -44,3 +44,20 @@ def test_a_folder_in_use(vidcolor: Program, tmp_path: Path) -> None:
     result = vidcolor("extract", reel(tmp_path), "-o", tmp_path)
     assert result.exit_code == 20
     assert "is not empty" in result.stderr
+
+
+def test_an_image_sequence_is_refused_with_a_way_on(vidcolor: Program, tmp_path: Path) -> None:
+    (tmp_path / "scan_0001.png").touch()
+    result = vidcolor("extract", tmp_path / "scan_%04d.png", "-o", tmp_path / "set")
+    assert result.exit_code == 3
+    assert "vidcolor train --data FOLDER" in result.stderr
+    assert not (tmp_path / "set").exists()
+
+
+def test_one_bad_film_of_two(vidcolor: Program, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.mkv"
+    bad.write_text("not a film")
+    result = vidcolor("extract", bad, reel(tmp_path), "-o", tmp_path / "set", "--split", "0")
+    assert result.exit_code == 6
+    assert "bad.mkv" in result.stderr
+    assert "3 to train on" in result.stdout

@@ -14,9 +14,10 @@ from vidcolor.errors import (
     OutputExistsError,
     OutputFolderError,
     TrainingDataError,
+    UnsupportedColorError,
 )
 from vidcolor.training.extract import MANIFEST, ExtractSettings, extract_frames
-from vidcolor.training.photos import load_library
+from vidcolor.training.library import load_library
 from vidcolor.training.recipe import DataRecipe
 
 HALF = ExtractSettings(per_shot=2, split=0.5, min_shot_frames=4)
@@ -126,3 +127,32 @@ def test_stopped(tmp_path):
             on_progress=lambda *_: cancel.set(),
         )
     assert not (tmp_path / "set" / MANIFEST).exists()
+
+
+def test_a_film_that_cannot_be_read_does_not_spoil_the_others(tmp_path):
+    bad = tmp_path / "bad.mkv"
+    bad.write_text("not a film")
+    report = extract_frames([bad, reel(tmp_path / "film.mkv")], tmp_path / "set", HALF)
+    assert (report.films, list(report.failed)) == (1, [str(bad)])
+    assert len(manifest(tmp_path / "set")) == report.train + report.val > 0
+
+
+def test_of_a_film_that_is_cut_off_the_rest_is_used(tmp_path):
+    film = reel(tmp_path / "film.mkv", shots=20)
+    film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    report = extract_frames([film], tmp_path / "set", HALF)
+    assert 0 < report.frames_read < 240
+    assert manifest(tmp_path / "set")
+
+
+def test_a_failed_start_does_not_block_the_folder(tmp_path):
+    with pytest.raises(InputNotFoundError):
+        extract_frames([tmp_path / "typo.mkv"], tmp_path / "set", HALF)
+    extract_frames([reel(tmp_path / "film.mkv")], tmp_path / "set", HALF)
+    assert manifest(tmp_path / "set")
+
+
+def test_a_film_in_rgb_is_refused_and_not_called_grey(tmp_path):
+    film = reel(tmp_path / "film.mkv", codec="ffv1", pix_fmt="bgr0")
+    with pytest.raises(UnsupportedColorError, match=r"bgr0.*yuv444p"):
+        extract_frames([film], tmp_path / "set", HALF)

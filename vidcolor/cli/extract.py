@@ -12,9 +12,9 @@ import typer
 from vidcolor.cli import options
 from vidcolor.cli.console import one_line, print_json, report_grid, stderr
 from vidcolor.cli.progress import Mode, bar
-from vidcolor.cli.session import session
+from vidcolor.cli.session import report_failure, session
 from vidcolor.cli.signals import stop_on_signals
-from vidcolor.errors import Interrupted
+from vidcolor.errors import InputNotFoundError, Interrupted
 
 if TYPE_CHECKING:
     from vidcolor.training.extract import ExtractReport
@@ -46,16 +46,23 @@ def extract(
 ) -> None:
     """Make a training set from films: frames of each shot, shots split into train and val."""
     with session(-1 if quiet else verbose, log_file):
-        from vidcolor.cli.films import find_films
+        from vidcolor.cli.films import find_films, is_sequence
         from vidcolor.training.extract import ExtractSettings, extract_frames
 
         settings = ExtractSettings(per_shot=per_shot, short_side=short_side, split=split)
 
+        sources = find_films(films)
+        for source in sources:
+            if is_sequence(source):
+                raise InputNotFoundError(
+                    f"{source} is an image sequence: its pictures can be trained on as they are, "
+                    "with vidcolor train --data FOLDER"
+                )
         mode: Mode = "none" if quiet and progress == "auto" else progress
         with stop_on_signals(lambda: None) as stop, _reporting(mode) as show:
             try:
                 report = extract_frames(
-                    find_films(films), output, settings, cancel=stop.event, on_progress=show
+                    sources, output, settings, cancel=stop.event, on_progress=show
                 )
             except Interrupted:
                 stopped = Interrupted(stop.signal_number)
@@ -65,6 +72,9 @@ def extract(
             print_json({"result": report})
         elif not quiet:
             report_grid(_summary(report, output))
+        codes = [report_failure(error, about=film) for film, error in report.failed.items()]
+        if codes:
+            raise typer.Exit(codes[0])
 
 
 @contextmanager

@@ -22,7 +22,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vidcolor.errors import Interrupted, OutputExistsError, OutputFolderError, TrainingDataError
+from vidcolor.errors import (
+    InputError,
+    Interrupted,
+    OutputExistsError,
+    OutputFolderError,
+    TrainingDataError,
+    UnsupportedColorError,
+)
 from vidcolor.frames import Frame, VideoInfo
 from vidcolor.media.reader import FilmReader
 from vidcolor.temporal.shots import ShotDetector
@@ -73,6 +80,8 @@ class ExtractReport:
     left_out: Counter[str] = field(default_factory=Counter)
     """Chosen frames not written, by reason: black, blank, grey, tinted, duplicate; and short,
     which counts shots."""
+    failed: dict[str, InputError] = field(default_factory=dict)
+    """Films that could not be read, with what was wrong."""
 
 
 def extract_frames(
@@ -97,14 +106,15 @@ def extract_frames(
     Raises
     ------
     InputError
-        If a film cannot be read.
+        If no film can be read; where others can, see `ExtractReport.failed`. Of a film that is
+        cut off what there is is used.
     OutputExistsError, OutputFolderError
         If ``output`` holds something already, or cannot be made.
     TrainingDataError
         If no frame was worth keeping; the message counts why.
     """
     settings = settings or ExtractSettings()
-    _make_folders(output)
+    _check_folder(output)
     report = ExtractReport()
     seen = SeenPictures()
     rows: list[dict[str, object]] = []
@@ -112,13 +122,20 @@ def extract_frames(
     for film in map(Path, films):
         names[film.stem] += 1
         name = film.stem if names[film.stem] == 1 else f"{film.stem}~{names[film.stem]}"
-        with FilmReader(film) as reader:
-            for shot, candidates in enumerate(_shots(reader, settings, report)):
-                if cancel is not None and cancel.is_set():
-                    raise Interrupted
-                rows += _keep_shot(output, film, name, shot, candidates, settings, seen, report)
-                on_progress(film, reader.report.frames, len(rows))
-        report.films += 1
+        try:
+            with FilmReader(film, keep_partial=True) as reader:
+                _require_chroma_planes(film, reader.info.video)
+                for shot, candidates in enumerate(_shots(reader, settings, report)):
+                    if cancel is not None and cancel.is_set():
+                        raise Interrupted
+                    rows += _keep_shot(output, film, name, shot, candidates, settings, seen, report)
+                    on_progress(film, reader.report.frames, len(rows))
+        except InputError as error:
+            report.failed[str(film)] = error
+        else:
+            report.films += 1
+    if not report.films:
+        raise next(iter(report.failed.values()))
     if not rows:
         reasons = ", ".join(f"{count} {reason}" for reason, count in report.left_out.items())
         raise TrainingDataError(
@@ -129,16 +146,26 @@ def extract_frames(
     return report
 
 
-def _make_folders(output: Path) -> None:
+def _check_folder(output: Path) -> None:
     try:
         if output.exists() and any(output.iterdir()):
             raise OutputExistsError(f"{output} is not empty; give a new folder for the pictures")
-        for split in ("train", "val"):
-            (output / split).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputFolderError(
-            f"cannot make the folder {output}: {error.strerror}; choose another with -o"
-        ) from error
+        raise _no_folder(output, error) from error
+
+
+def _require_chroma_planes(film: Path, video: VideoInfo) -> None:
+    if video.layout.is_rgb:
+        raise UnsupportedColorError(
+            f"{film} is stored as R′G′B′ ({video.layout.name}), which is not read in colour here: "
+            "convert it to yuv444p"
+        )
+
+
+def _no_folder(output: Path, error: OSError) -> OutputFolderError:
+    return OutputFolderError(
+        f"cannot make the folder {output}: {error.strerror}; choose another with -o"
+    )
 
 
 def _shots(
@@ -228,6 +255,10 @@ def _share(name: str, shot: int) -> float:
 def _write_picture(path: Path, candidate: Candidate) -> None:
     done, png = cv2.imencode(".png", cv2.cvtColor(candidate.rgb, cv2.COLOR_RGB2BGR))
     assert done
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_folder(path.parent, error) from error
     try:
         path.write_bytes(png.tobytes())
     except OSError as error:
