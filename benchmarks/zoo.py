@@ -27,13 +27,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vidcolor.color import lightness_from_luma, rgb_to_luma
 from vidcolor.models import ColorNetwork, load_checkpoint
+from vidcolor.photographs.photos import PhotoSet
 from vidcolor.training.batches import FixedBatches
 from vidcolor.training.library import load_library
 from vidcolor.training.losses import ab_target
 from vidcolor.training.memory import keep_freed_memory
 from vidcolor.training.metrics import color_at_constant_luma, colorfulness
 from vidcolor.training.module import unit_rgb
-from vidcolor.training.photos import PhotoSet
 from vidcolor.training.recipe import load_recipe
 from vidcolor.training.run import run_training
 

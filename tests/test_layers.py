@@ -27,6 +27,8 @@ LAYERS = (
     ("stages", "report"),
     ("engine", "stills"),
     ("api",),
+    ("photographs",),
+    ("evaluation",),
     ("training",),
     ("cli",),
 )

@@ -31,7 +31,7 @@ VidcolorError
 │   └── DeviceError                41   the device asked for is not there
 ├── DeviceMemoryError              42   out of memory even with a batch of one
 ├── MissingExtraError              43   an optional package is not installed
-├── TrainingDataError              50   nothing to train on
+├── PhotoSetError              50   no usable photographs in a set
 ├── TrainingDivergedError          51   the loss is no longer a number
 └── Interrupted                   130   Ctrl-C (143 for SIGTERM)
 
@@ -226,8 +226,8 @@ class MissingExtraError(VidcolorError):
     exit_code = 43
 
 
-class TrainingDataError(VidcolorError):
-    """The training or validation set is empty, all grey or unreadable."""
+class PhotoSetError(VidcolorError):
+    """A set of photographs is empty, all grey or unreadable."""
 
     exit_code = 50
 

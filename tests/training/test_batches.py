@@ -8,7 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.training.photographs import photograph, quick_recipe
+from tests.photographs.made import photograph, quick_recipe
+from vidcolor.photographs.photos import PhotoSet
 from vidcolor.training.batches import (
     BatchMaker,
     FixedBatches,
@@ -17,7 +18,6 @@ from vidcolor.training.batches import (
     central_square,
     random_crop,
 )
-from vidcolor.training.photos import PhotoSet
 from vidcolor.training.recipe import CropRecipe
 
 

@@ -13,7 +13,7 @@ from vidcolor.errors import (
     Interrupted,
     OutputExistsError,
     OutputFolderError,
-    TrainingDataError,
+    PhotoSetError,
     UnsupportedColorError,
 )
 from vidcolor.training.extract import MANIFEST, ExtractSettings, extract_frames
@@ -84,14 +84,14 @@ def test_the_same_film_twice_gives_nothing_new(tmp_path):
 def test_short_shots_are_left_out(tmp_path):
     film = reel(tmp_path / "film.mkv")
     settings = ExtractSettings(min_shot_frames=13)
-    with pytest.raises(TrainingDataError, match=r"none of 96 frames .*8 short"):
+    with pytest.raises(PhotoSetError, match=r"none of 96 frames .*8 short"):
         extract_frames([film], tmp_path / "set", settings)
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "gray"])
 def test_a_black_and_white_film_is_an_error(tmp_path, pix_fmt):
     film = reel(tmp_path / "film.mkv", colorful=False, codec="ffv1", pix_fmt=pix_fmt)
-    with pytest.raises(TrainingDataError, match=r"grey.*films in colour"):
+    with pytest.raises(PhotoSetError, match=r"grey.*films in colour"):
         extract_frames([film], tmp_path / "set", HALF)
     assert not (tmp_path / "set" / MANIFEST).exists()
 

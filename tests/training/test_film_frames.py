@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
+from tests.photographs.made import photograph
 from tests.synthetic import make_film
-from tests.training.photographs import photograph
 from vidcolor.frames import ColorTags
 from vidcolor.media.reader import FilmReader
 from vidcolor.training.film_frames import (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.training.photographs import write_photo_shards
+from tests.photographs.made import write_photo_shards
 from vidcolor.models.checkpoint import load_checkpoint
 from vidcolor.training.export import LAST_CHECKPOINT
 from vidcolor.training.recipe import Recipe, load_recipe

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.training.photographs import encoded, photograph, write_photo_shards, write_shard
-from vidcolor.errors import TrainingDataError
-from vidcolor.training.library import load_library, source_of
+from tests.photographs.made import encoded, photograph, write_photo_shards, write_shard
+from vidcolor.errors import PhotoSetError
+from vidcolor.training.library import load_library
 from vidcolor.training.recipe import DataRecipe
 
 
@@ -79,24 +79,19 @@ def test_a_validation_folder_is_only_validated_on(tmp_path: Path) -> None:
 
 
 def test_nothing_to_train_on_is_an_error_that_names_the_folder(tmp_path: Path) -> None:
-    with pytest.raises(TrainingDataError, match=str(tmp_path)):
+    with pytest.raises(PhotoSetError, match=str(tmp_path)):
         load_library([tmp_path], DataRecipe())
 
 
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(TrainingDataError, match="is not a folder"):
+    with pytest.raises(PhotoSetError, match="is not a folder"):
         load_library([tmp_path / "nowhere"], DataRecipe())
 
 
 def test_a_damaged_shard_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "train-0.tar").write_bytes(b"no tar" * 500)
-    with pytest.raises(TrainingDataError, match=r"train-0\.tar"):
+    with pytest.raises(PhotoSetError, match=r"train-0\.tar"):
         load_library([tmp_path], DataRecipe())
-
-
-def test_source_is_what_stands_before_the_hash() -> None:
-    assert source_of("clothing-co-parsing-0123abcd.webp") == "clothing-co-parsing"
-    assert source_of("holiday.jpg") == "holiday"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +127,7 @@ def test_cifar10_in_its_binary_version(tmp_path: Path) -> None:
 def test_cifar10_as_pickle_is_refused_with_a_hint(tmp_path: Path) -> None:
     for name in ("batches.meta", "data_batch_1"):
         (tmp_path / name).write_bytes(b"\x80\x02}q\x00.")
-    with pytest.raises(TrainingDataError, match=r"pickle.*cifar-10-binary"):
+    with pytest.raises(PhotoSetError, match=r"pickle.*cifar-10-binary"):
         load_library([tmp_path], DataRecipe())
 
 
@@ -181,7 +176,7 @@ def test_a_compressed_shard_is_refused_with_a_hint(tmp_path: Path) -> None:
     folder = write_photo_shards(tmp_path)
     shard = folder / "train-0.tar"
     shard.write_bytes(gzip.compress(shard.read_bytes()))
-    with pytest.raises(TrainingDataError, match=r"train-0\.tar as an uncompressed tar"):
+    with pytest.raises(PhotoSetError, match=r"train-0\.tar as an uncompressed tar"):
         load_library([folder], DataRecipe())
 
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.training.photographs import photograph
+from tests.photographs.made import photograph
 from vidcolor.color import rgb_to_lab
 from vidcolor.models import bins
 from vidcolor.models.filmnet import TrainingOutput
+from vidcolor.photographs.photos import PhotoSet
 from vidcolor.training.losses import ColorLoss, ab_target, count_prior
-from vidcolor.training.photos import PhotoSet
 from vidcolor.training.recipe import LossRecipe
 
 UNIFORM = torch.ones(bins.NUM_BINS) / bins.NUM_BINS

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tests.training.photographs import photograph
+from tests.photographs.made import photograph
 from vidcolor.color import rgb_to_lab, rgb_to_luma
 from vidcolor.training.metrics import (
     ColorScores,

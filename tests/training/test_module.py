@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.training.photographs import photograph, quick_recipe
+from tests.photographs.made import photograph, quick_recipe
 from vidcolor.color import lightness_from_luma, rgb_to_luma
 from vidcolor.models import bins
 from vidcolor.models.filmnet import FilmNet

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.training.photographs import write_photo_shards
+from tests.photographs.made import write_photo_shards
 
 RECIPE = """
 max_steps = 4

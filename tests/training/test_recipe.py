@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.training.photographs import quick_recipe
+from tests.photographs.made import quick_recipe
 from vidcolor.cli.train import SHIPPED
 from vidcolor.errors import SettingsError
 from vidcolor.training.recipe import RECIPES, load_recipe, parse_changes

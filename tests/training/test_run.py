@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.training.photographs import (
+from tests.photographs.made import (
     encoded,
     photograph,
     quick_recipe,
@@ -29,10 +29,10 @@ from vidcolor.errors import (
     UnknownCheckpointError,
 )
 from vidcolor.models.checkpoint import load_checkpoint
+from vidcolor.photographs.photos import PhotoSet
 from vidcolor.training.callbacks import TrainingProgress
 from vidcolor.training.export import BEST_CHECKPOINT, LAST_CHECKPOINT, export_stored
 from vidcolor.training.library import load_library
-from vidcolor.training.photos import PhotoSet
 from vidcolor.training.recipe import Recipe
 from vidcolor.training.run import BROKEN_FILES, run_training
 from vidcolor.training.setup import create_network, initialize

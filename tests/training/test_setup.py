@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.training.photographs import quick_recipe, write_photo_shards
+from tests.photographs.made import quick_recipe, write_photo_shards
 from vidcolor.errors import DeviceError, SettingsError
 from vidcolor.models.filmnet import FilmNet
 from vidcolor.training.library import load_library

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from vidcolor.training.photos import Photo, PhotoSet
+from vidcolor.photographs.photos import Photo, PhotoSet
 from vidcolor.training.recipe import CropRecipe, Recipe
 
 _MAIN, _EXTRA, _CROPS = 0, 1, 2

@@ -16,13 +16,13 @@ from vidcolor.models import bins, registry
 from vidcolor.models.base import ColorNetwork
 from vidcolor.models.checkpoint import save_checkpoint
 from vidcolor.models.filmnet import FilmNet
+from vidcolor.photographs.photos import PhotoSet, source_counts
 from vidcolor.training.batches import FixedBatches
 from vidcolor.training.gan import GanModule
 from vidcolor.training.library import PhotoLibrary
 from vidcolor.training.losses import ab_target
 from vidcolor.training.metrics import ColorScores, ScoreKeeper, choose_temperature
 from vidcolor.training.module import ColorModule, unit_rgb
-from vidcolor.training.photos import PhotoSet, source_counts
 from vidcolor.training.recipe import Recipe
 
 LAST_CHECKPOINT = "last.ckpt"

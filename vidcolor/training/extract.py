@@ -27,7 +27,7 @@ from vidcolor.errors import (
     Interrupted,
     OutputExistsError,
     OutputFolderError,
-    TrainingDataError,
+    PhotoSetError,
     UnsupportedColorError,
 )
 from vidcolor.frames import Frame, VideoInfo
@@ -110,7 +110,7 @@ def extract_frames(
         cut off what there is is used.
     OutputExistsError, OutputFolderError
         If ``output`` holds something already, or cannot be made.
-    TrainingDataError
+    PhotoSetError
         If no frame was worth keeping; the message counts why.
     """
     settings = settings or ExtractSettings()
@@ -138,7 +138,7 @@ def extract_frames(
         raise next(iter(report.failed.values()))
     if not rows:
         reasons = ", ".join(f"{count} {reason}" for reason, count in report.left_out.items())
-        raise TrainingDataError(
+        raise PhotoSetError(
             f"none of {report.frames_read} frames is worth training on ({reasons or 'no shots'}); "
             "give films in colour"
         )

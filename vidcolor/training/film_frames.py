@@ -18,7 +18,7 @@ from vidcolor.color import (
     rgb_to_lab,
 )
 from vidcolor.frames import Frame, Plane, VideoInfo
-from vidcolor.training.photos import Photo, mean_chroma
+from vidcolor.photographs.photos import Photo, mean_chroma
 
 DARK_LUMA = 0.12
 """Y′, 0…1; a frame of which hardly any pixel is brighter counts as black."""

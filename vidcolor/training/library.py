@@ -11,7 +11,6 @@ import hashlib
 import itertools
 import logging
 import re
-import tarfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from typing import Literal
 
 import numpy as np
 
-from vidcolor.errors import TrainingDataError
-from vidcolor.training.photos import (
-    EncodedFile,
+from vidcolor.errors import PhotoSetError
+from vidcolor.photographs.files import EncodedFile, loose_files, shard_files, source_of
+from vidcolor.photographs.photos import (
     LeftOut,
     Photo,
     PhotoSet,
@@ -35,9 +34,6 @@ _log = logging.getLogger(__name__)
 
 Role = Literal["train", "extra", "val"]
 """Set that photographs belong to."""
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-"""Files that are tried as photographs."""
 
 CIFAR_FILES = ("data_batch_*.bin", "test_batch.bin")
 """CIFAR-10's binary version."""
@@ -93,21 +89,21 @@ def load_library(
 
     Raises
     ------
-    TrainingDataError
+    PhotoSetError
         If a folder is missing, or nothing is left to train on or to validate on.
     """
     reader = _Reader(recipe, threads)
     for folder in folders:
         _require_folder(folder)
         for role, shard in _shards(folder, recipe):
-            reader.read(role, _shard_files(shard))
-        reader.read(None, _loose_files(folder, skip))
+            reader.read(role, shard_files(shard))
+        reader.read(None, loose_files(folder, skip))
         reader.read_cifar(folder)
     for folder in val_folders:
         _require_folder(folder)
         for shard in sorted(folder.glob("*.tar")):
-            reader.read("val", _shard_files(shard))
-        reader.read("val", _loose_files(folder, skip))
+            reader.read("val", shard_files(shard))
+        reader.read("val", loose_files(folder, skip))
     library = reader.library
     _require_photos(library, folders)
     if reader.bytes_held >= recipe.memory_mib * _MIB:
@@ -145,7 +141,7 @@ class _Reader:
         3 × 32 × 32 bytes, planes in the order R, G, B."""
         files = [path for pattern in CIFAR_FILES for path in sorted(folder.rglob(pattern))]
         if not files and any(folder.rglob("batches.meta")):
-            raise TrainingDataError(
+            raise PhotoSetError(
                 f"{folder} holds CIFAR-10 in its Python version, which is pickle and can run any "
                 "code: get the binary version (cifar-10-binary.tar.gz)"
             )
@@ -181,15 +177,9 @@ class _Reader:
         return found
 
 
-def source_of(name: str) -> str:
-    """``"lsp-0c6ade20fc0031f0.webp"`` → ``"lsp"``; a name without ``-`` is its own source."""
-    stem = Path(name).stem
-    return stem.rsplit("-", 1)[0]
-
-
 def _require_folder(folder: Path) -> None:
     if not folder.is_dir():
-        raise TrainingDataError(
+        raise PhotoSetError(
             f"{folder} is not a folder: give one that holds photographs or tar shards of them"
         )
 
@@ -199,7 +189,7 @@ def _require_photos(library: PhotoLibrary, folders: list[Path]) -> None:
     for name, photos in (("train", library.train), ("validate", library.val)):
         if not len(photos):
             where = ", ".join(map(str, folders)) or "no folder"
-            raise TrainingDataError(
+            raise PhotoSetError(
                 f"nothing to {name} on in {where}: {len(broken)} files could not be "
                 f"decoded and {library.left_out.grey} photos are grey; add colour photographs"
             )
@@ -232,32 +222,6 @@ def _role_in(stem: str) -> Role | None:
     if found is None:
         return None
     return "val" if found[1] == "val" else "train"
-
-
-def _shard_files(shard: Path) -> Iterator[EncodedFile]:
-    """Pictures in an uncompressed tar; its other members, such as WebDataset's labels, are
-    passed over."""
-    try:
-        with tarfile.open(shard, "r:") as archive:
-            for member in archive:
-                if member.isfile() and Path(member.name).suffix.lower() in IMAGE_SUFFIXES:
-                    yield EncodedFile(member.name, shard, member.offset_data, member.size)
-                archive.members = []  # type: ignore[attr-defined]  # headers would pile up
-    except (tarfile.TarError, OSError) as error:
-        raise TrainingDataError(
-            f"cannot read {shard} as an uncompressed tar: {error}; unpack it if it is compressed, "
-            "copy it again if it is damaged, or remove it"
-        ) from error
-
-
-def _loose_files(folder: Path, skip: Path | None) -> Iterator[EncodedFile]:
-    skipped = skip.resolve() if skip else None
-    for path in sorted(folder.rglob("*")):
-        if skipped and path.resolve().is_relative_to(skipped):
-            continue
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
-            name = path.relative_to(folder).as_posix()
-            yield EncodedFile(name, path, 0, path.stat().st_size)
 
 
 def _role_of(name: str, split: float) -> Role:

@@ -12,8 +12,8 @@ from torch import Tensor
 from vidcolor.color import rgb_to_lab
 from vidcolor.models import bins
 from vidcolor.models.filmnet import TrainingOutput
+from vidcolor.photographs.photos import PhotoSet
 from vidcolor.training.batches import central_square
-from vidcolor.training.photos import PhotoSet
 from vidcolor.training.recipe import LossRecipe
 
 PRIOR_SIZE = 64

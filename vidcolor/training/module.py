@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from vidcolor.color import lightness_from_luma, rgb_to_luma
 from vidcolor.models.base import ColorNetwork
+from vidcolor.photographs.degradation import FilmDegradation
 from vidcolor.training.batches import PhotoBatch
-from vidcolor.training.degradation import FilmDegradation
 from vidcolor.training.losses import ab_target
 from vidcolor.training.metrics import ScoreKeeper
 from vidcolor.training.objectives import make_objective

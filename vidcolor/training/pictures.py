@@ -14,10 +14,10 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from vidcolor.color import rgb_to_luma
+from vidcolor.photographs.photos import PhotoSet
 from vidcolor.training.batches import FixedBatches
 from vidcolor.training.metrics import color_at_constant_luma
 from vidcolor.training.module import ColorModule, unit_rgb
-from vidcolor.training.photos import PhotoSet
 
 
 class ValidationPictures(lightning.Callback):  # type: ignore[misc]

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vidcolor.config import find_pipeline, override, read_toml, validate_settings
 from vidcolor.errors import SettingsError
+from vidcolor.photographs.degradation import DegradationRecipe
 
 RECIPES = (
     "train-filmnet",
@@ -100,34 +101,6 @@ class CropRecipe(_Settings):
     """Crops are turned by up to this many degrees to either side; the picture fills them still."""
     brightness: float = Field(default=0.0, ge=0, lt=1)
     """The photo's R′G′B′ is multiplied by up to 1 ± this."""
-
-
-class DegradationRecipe(_Settings):
-    """How the input is made to look like old film; the colour target stays clean.
-
-    Probabilities are per picture; each effect draws its own.
-    """
-
-    clean: float = Field(default=0.3, ge=0, le=1)
-    """Pictures that nothing is done to."""
-    spectral: float = Field(default=0.6, ge=0, le=1)
-    """Emulsion response other than BT.709 luma."""
-    curve: float = Field(default=0.7, ge=0, le=1)
-    """H&D curve: gamma, gain, offset, toe and shoulder."""
-    blur: float = Field(default=0.3, ge=0, le=1)
-    """Gaussian blur."""
-    shrink: float = Field(default=0.15, ge=0, le=1)
-    """Down and up again."""
-    vignette: float = Field(default=0.25, ge=0, le=1)
-    """Darker corners."""
-    border: float = Field(default=0.08, ge=0, le=1)
-    """Black borders or a rounded gate."""
-    grain: float = Field(default=0.5, ge=0, le=1)
-    """Grain, strongest in the midtones."""
-    dust: float = Field(default=0.15, ge=0, le=1)
-    """Dust specks and vertical scratches."""
-    blocks: float = Field(default=0.15, ge=0, le=1)
-    """8 × 8 DCT quantisation."""
 
 
 class LossRecipe(_Settings):

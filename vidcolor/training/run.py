@@ -130,7 +130,7 @@ def run_training(
 
     Raises
     ------
-    TrainingDataError
+    PhotoSetError
         If there is nothing to train on.
     SettingsError
         If ``init`` or ``resume`` does not fit, or the recipe's network cannot be trained here.

@@ -15,10 +15,10 @@ from vidcolor.models.base import ColorNetwork
 from vidcolor.models.checkpoint import load_checkpoint
 from vidcolor.models.filmnet import FilmNet, calibrate_batch_norm
 from vidcolor.models.patchgan import LEAST_SIDE
+from vidcolor.photographs.photos import PhotoSet
 from vidcolor.training.batches import FixedBatches
 from vidcolor.training.module import unit_rgb
 from vidcolor.training.objectives import make_objective
-from vidcolor.training.photos import PhotoSet
 from vidcolor.training.recipe import Recipe
 
 _log = logging.getLogger(__name__)

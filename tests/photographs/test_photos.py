@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.training.photographs import encoded, photograph
-from vidcolor.errors import TrainingDataError
-from vidcolor.training.photos import (
-    MAX_FILE_BYTES,
-    EncodedFile,
+from tests.photographs.made import encoded, photograph
+from vidcolor.errors import PhotoSetError
+from vidcolor.photographs.files import EncodedFile
+from vidcolor.photographs.photos import (
     LeftOut,
     PhotoSet,
     StoredPhoto,
@@ -77,12 +76,5 @@ def test_the_first_photo_follows_the_last(tmp_path: Path) -> None:
 
 def test_a_set_without_a_usable_photo_is_an_error(tmp_path: Path) -> None:
     photos = PhotoSet([*_stored(tmp_path, [b"broken", b"broken too"])], ["s"] * 2)
-    with pytest.raises(TrainingDataError, match="none of 2 photographs"):
+    with pytest.raises(PhotoSetError, match="none of 2 photographs"):
         photos[0]
-
-
-def test_a_file_that_is_gone_or_too_large_reads_as_nothing(tmp_path: Path) -> None:
-    assert EncodedFile("a.png", tmp_path / "gone.png", 0, 10).read() == b""
-    path = tmp_path / "large.png"
-    path.write_bytes(encoded(photograph(0)))
-    assert EncodedFile("large.png", path, 0, MAX_FILE_BYTES + 1).read() == b""

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.training.photographs import photograph
+from tests.photographs.made import photograph
 from vidcolor.color import rgb_to_luma
-from vidcolor.training import degradation
-from vidcolor.training.degradation import FilmDegradation
+from vidcolor.photographs import degradation
+from vidcolor.photographs.degradation import FilmDegradation
 from vidcolor.training.recipe import DegradationRecipe
 
 EFFECTS = tuple(name for name in DegradationRecipe.model_fields if name != "clean")

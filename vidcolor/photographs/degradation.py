@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from vidcolor.color import linear_to_srgb, rgb_to_luma, srgb_to_linear
-from vidcolor.training.recipe import DegradationRecipe
 
 _STREAM = 3
 """Key that keeps these random numbers apart from those of the batches."""
@@ -43,6 +43,37 @@ _JPEG_LUMA_TABLE = np.array(
     np.float32,
 )
 """Luminance quantisation of ITU-T T.81, table K.1, in code values 0…255."""
+
+
+class DegradationRecipe(BaseModel):
+    """How the input is made to look like old film; the colour target stays clean.
+
+    Probabilities are per picture; each effect draws its own.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    clean: float = Field(default=0.3, ge=0, le=1)
+    """Pictures that nothing is done to."""
+    spectral: float = Field(default=0.6, ge=0, le=1)
+    """Emulsion response other than BT.709 luma."""
+    curve: float = Field(default=0.7, ge=0, le=1)
+    """H&D curve: gamma, gain, offset, toe and shoulder."""
+    blur: float = Field(default=0.3, ge=0, le=1)
+    """Gaussian blur."""
+    shrink: float = Field(default=0.15, ge=0, le=1)
+    """Down and up again."""
+    vignette: float = Field(default=0.25, ge=0, le=1)
+    """Darker corners."""
+    border: float = Field(default=0.08, ge=0, le=1)
+    """Black borders or a rounded gate."""
+    grain: float = Field(default=0.5, ge=0, le=1)
+    """Grain, strongest in the midtones."""
+    dust: float = Field(default=0.15, ge=0, le=1)
+    """Dust specks and vertical scratches."""
+    blocks: float = Field(default=0.15, ge=0, le=1)
+    """8 × 8 DCT quantisation."""
+
 
 _Rng = np.random.Generator
 

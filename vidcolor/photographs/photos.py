@@ -5,46 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vidcolor.errors import TrainingDataError
+from vidcolor.errors import PhotoSetError
+from vidcolor.photographs.files import EncodedFile
 
 Photo = npt.NDArray[np.uint8]
 """One photograph, (H, W, 3) R′G′B′."""
 
-MAX_FILE_BYTES = 64 * 1024 * 1024
-"""Larger files are counted as broken instead of being decoded."""
-
 _SHORTEST_SIDE = 16
 """Pixels; smaller pictures are counted as broken."""
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedFile:
-    """A picture file: a file of its own, or a part of an uncompressed tar shard."""
-
-    name: str
-    """Inside the data folder or the shard; its source is read from it."""
-    path: Path
-    offset: int
-    """Bytes before it in ``path``."""
-    size: int
-    """In bytes."""
-
-    def read(self) -> bytes:
-        """Its content; nothing if it is larger than `MAX_FILE_BYTES` or not there any more."""
-        if self.size > MAX_FILE_BYTES:
-            return b""
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self.offset)
-                return file.read(self.size)
-        except OSError:
-            return b""
 
 
 @dataclass(slots=True)
@@ -127,7 +100,7 @@ class PhotoSet:
             photo = self._usable(tried % len(self))
             if photo is not None:
                 return photo
-        raise TrainingDataError(
+        raise PhotoSetError(
             f"none of {len(self)} photographs can be used: {len(self._left_out.broken)} could not "
             f"be decoded and {self._left_out.grey} are grey; add colour photographs"
         )
