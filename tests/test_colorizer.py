@@ -5,14 +5,18 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import skimage.data
 import torch
 
 from vidcolor.colorizer import MAX_ASPECT, Colorizer, pick_device
 from vidcolor.config import NetworkSettings
-from vidcolor.errors import DeviceError, DeviceMemoryError
+from vidcolor.errors import DeviceError, DeviceMemoryError, SettingsError
 from vidcolor.models.base import Prediction
+from vidcolor.models.checkpoint import save_checkpoint
+from vidcolor.models.registry import create
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +191,22 @@ class TestOutOfMemory:
         monkeypatch.setattr(colorizer, "network", broken)
         with pytest.raises(RuntimeError, match="mat1"):
             colorizer.predict([np.zeros((32, 32), np.float32)])
+
+
+class TestVividness:
+    def test_more_of_it_is_more_colorful(self):
+        photo = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
+        chroma = []
+        for vividness in (0.5, 1.0, 2.0):
+            settings = NetworkSettings(device="cpu", vividness=vividness)
+            ab = Colorizer(settings).predict_plane(photo)
+            chroma.append(float(np.hypot(*ab).mean()))
+        assert chroma[0] < chroma[1] < chroma[2]
+
+    def test_a_network_without_bins_says_so(self, tmp_path):
+        path = tmp_path / "alpha.safetensors"
+        save_checkpoint(path, create("alpha", {}), name="alpha", licence="MIT")
+        settings = {"checkpoint": str(path), "device": "cpu"}
+        Colorizer(NetworkSettings(**settings))
+        with pytest.raises(SettingsError, match=r"vividness 2 needs .* ab bins"):
+            Colorizer(NetworkSettings(**settings, vividness=2))

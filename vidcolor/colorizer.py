@@ -135,6 +135,8 @@ class Colorizer:
     ------
     CheckpointError, DeviceError
         If either is not to be had.
+    SettingsError
+        If the network has no bins for ``vividness`` to work on.
     """
 
     info: CheckpointInfo
@@ -148,6 +150,7 @@ class Colorizer:
         self.device = pick_device(settings.device)
         loaded = load_checkpoint(settings.checkpoint)
         self.info = loaded.info
+        loaded.network.set_vividness(settings.vividness)
         bf16 = has_fast_bf16(self.device)
         self.precision = "bfloat16" if bf16 else "float32"
         network = prepare_for_inference(loaded.network, torch.bfloat16 if bf16 else torch.float32)

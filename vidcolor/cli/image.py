@@ -59,6 +59,7 @@ def image(
     ] = None,
     checkpoint: options.Checkpoint = None,
     device: options.Device = None,
+    vividness: options.Vividness = None,
     strength: options.Strength = None,
     overwrite: options.Overwrite = False,
     verbose: options.Verbose = 0,
@@ -69,7 +70,7 @@ def image(
     with session(-1 if quiet else verbose, log_file):
         from vidcolor.config import LookSettings, NetworkSettings, validate_settings
 
-        given = {"checkpoint": checkpoint, "device": device}
+        given = {"checkpoint": checkpoint, "device": device, "vividness": vividness}
         wanted = {name: value for name, value in given.items() if value is not None}
         network = validate_settings(NetworkSettings, wanted, origin="options")
         gain = {} if strength is None else {"strength": strength}

@@ -121,6 +121,16 @@ Strength = Annotated[
     ),
 ]
 
+Vividness = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        help="How far the network commits itself where it is unsure, 0.25…4.",
+        show_default="the preset's",
+        rich_help_panel=COLOR,
+    ),
+]
+
 Smooth = Annotated[
     int | None,
     typer.Option(

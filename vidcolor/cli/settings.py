@@ -15,6 +15,7 @@ OPTION_OF_FIELD = {
     "network.checkpoint": "--checkpoint",
     "network.device": "--device",
     "network.batch_size": "--batch-size",
+    "network.vividness": "--vividness",
     "look.strength": "--strength",
     "temporal.radius": "--smooth",
     "start_s": "--start",

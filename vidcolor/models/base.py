@@ -81,6 +81,20 @@ class ColorNetwork(nn.Module, ABC):
             f"{self.architecture} has no part that ImageNet weights fit: leave out --init imagenet:"
         )
 
+    def set_vividness(self, vividness: float) -> None:
+        """Commit further (above 1) or less far (below 1) where several colours are likely.
+
+        Raises
+        ------
+        SettingsError
+            If the network has no bins and so nothing to choose from, and 1 is not meant.
+        """
+        if vividness != 1.0:
+            raise SettingsError(
+                f"vividness {vividness:g} needs a network with ab bins, which {self.architecture} "
+                "is not: leave it out; strength scales the colours of any network"
+            )
+
     @property
     def num_parameters(self) -> int:
         """Number of learnt values, buffers excluded."""

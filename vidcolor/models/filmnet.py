@@ -244,6 +244,10 @@ class FilmNet(ColorNetwork):
         """See `ColorNetwork.config`."""
         return {"drop_path": self._drop_path, "temperature": self.temperature}
 
+    def set_vividness(self, vividness: float) -> None:
+        """See `ColorNetwork.set_vividness`: divides the temperature."""
+        self.temperature /= vividness
+
     @torch.no_grad()
     def set_bin_prior(self, prior: Tensor) -> None:
         """Start both classifiers from how often each bin occurs, (313,) non-negative.
