@@ -73,7 +73,8 @@ class ProtocolResult:
 class PhotoEvaluation:
     """All tables over one set of photographs."""
 
-    names: list[str]
+    files: list[EncodedFile]
+    """Those that were measured."""
     tables: list[ProtocolResult]
     broken: list[str]
     """Files that could not be decoded."""
@@ -132,7 +133,7 @@ class _Table:
         self.truth_counts: list[npt.NDArray[np.float64]] = []
         self.truth_scores: list[PictureScores] = []
         self.rows: list[_Row] = []
-        self._weights: npt.NDArray[np.float32] = np.zeros(0, np.float32)
+        self._weights: npt.NDArray[np.float64] = np.zeros(0)
 
     def count(self, photo: Photo) -> None:
         """First pass."""
@@ -146,8 +147,9 @@ class _Table:
         self.rows = [_Row(coloring) for coloring in (*constant, *colorings)]
         # Zhang et al. 2016, section 3.2: equation 4 with λ = 0, over the smoothed distribution.
         shares = [counts / counts.sum() for counts in self.truth_counts]
-        prior = bins.smooth_prior(torch.from_numpy(np.mean(shares, axis=0)))
-        self._weights = bins.rebalancing_weights(prior, lam=0.0).numpy()
+        prior = bins.smooth_prior(torch.from_numpy(np.mean(shares, axis=0))).double().numpy()
+        there = prior > 0
+        self._weights = np.divide(1.0, prior, out=np.zeros_like(prior), where=there) / there.sum()
 
     def measure(self, photo: Photo, index: int) -> None:
         """Second pass."""
@@ -266,9 +268,7 @@ def evaluate_photos(
         for table in tables:
             table.measure(photo, index)
         on_progress(len(photos.files) + index + 1, steps)
-    return PhotoEvaluation(
-        [file.name for file in usable], [table.result() for table in tables], broken
-    )
+    return PhotoEvaluation(usable, [table.result() for table in tables], broken)
 
 
 def _stop_if(cancel: threading.Event | None) -> None:

@@ -19,8 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 
 from vidcolor.errors import (
     InputError,
@@ -32,12 +30,12 @@ from vidcolor.errors import (
 )
 from vidcolor.frames import Frame, VideoInfo
 from vidcolor.media.reader import FilmReader
+from vidcolor.photographs.film_frames import frame_to_rgb, small_luma
 from vidcolor.temporal.shots import ShotDetector
 from vidcolor.training.film_frames import (
     Candidate,
     SeenPictures,
     ShotCandidates,
-    frame_to_rgb,
     why_useless,
 )
 
@@ -45,9 +43,6 @@ MANIFEST = "manifest.csv"
 """Beside ``train`` and ``val``: one line to a picture."""
 
 _FIELDS = ("file", "split", "film", "shot", "frame", "time_s")
-
-_DETECTOR_SHORT_SIDE = 144
-"""Pixels of the luma that shots are found on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +185,7 @@ def _shots(
     for frame in reader:
         report.frames_read += 1
         waiting.append(frame)
-        yield from decided(detector.push(_detector_luma(frame, video)))
+        yield from decided(detector.push(small_luma(frame, video)))
     yield from decided(detector.flush())
     if shot.count:
         yield shot
@@ -199,15 +194,6 @@ def _shots(
 def _candidate(frame: Frame, video: VideoInfo, settings: ExtractSettings) -> Candidate | None:
     rgb = frame_to_rgb(frame, video, settings.short_side)
     return None if rgb is None else Candidate(frame.index, frame.time_s, rgb)
-
-
-def _detector_luma(frame: Frame, video: VideoInfo) -> npt.NDArray[np.uint8]:
-    height, width = frame.luma.shape
-    scale = min(1.0, _DETECTOR_SHORT_SIDE / min(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(frame.luma, size, interpolation=cv2.INTER_AREA)
-    eight_bits: npt.NDArray[np.uint8] = (small >> (video.layout.bit_depth - 8)).astype(np.uint8)
-    return eight_bits
 
 
 def _keep_shot(

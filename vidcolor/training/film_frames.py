@@ -1,4 +1,4 @@
-"""Colour frames of films, small, and which of them are worth training on."""
+"""Which frames of a film are worth training on."""
 
 from __future__ import annotations
 
@@ -9,15 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from vidcolor.color import (
-    luma_from_codes,
-    luma_range,
-    neutral_code,
-    resolve_tags,
-    rgb_from_luma_chroma,
-    rgb_to_lab,
-)
-from vidcolor.frames import Frame, Plane, VideoInfo
+from vidcolor.color import rgb_to_lab
 from vidcolor.photographs.photos import Photo, mean_chroma
 
 DARK_LUMA = 0.12
@@ -37,51 +29,6 @@ DUPLICATE_BITS = 5
 """Of 64: frames whose difference hashes differ in no more bits are near-duplicates."""
 
 _HASH_SIDE = 8
-
-
-def frame_to_rgb(frame: Frame, video: VideoInfo, short_side: int) -> Photo | None:
-    """A frame as a picture, upright, with square pixels.
-
-    Parameters
-    ----------
-    frame:
-        With the source's chroma.
-    video:
-        Of the stream that it comes from; unspecified colour tags are chosen by size.
-    short_side:
-        In pixels; smaller frames keep their size.
-
-    Returns
-    -------
-    (H, W, 3) uint8 R′G′B′; None if the frame has no chroma.
-
-    Raises
-    ------
-    UnsupportedColorError
-        If the stream's colour tags are not covered.
-    """
-    if frame.chroma is None:
-        return None
-    tags = resolve_tags(video.color, video.width, video.height)
-    width = video.width * float(video.sample_aspect_ratio)
-    scale = min(1.0, short_side / min(width, video.height))
-    size = max(1, round(width * scale)), max(1, round(video.height * scale))
-    bits = video.layout.bit_depth
-    luma = luma_from_codes(_shrunk(frame.luma, size), bits, tags.full_range).astype(np.float32)
-    black, white = luma_range(bits, tags.full_range)
-    # ITU-T H.273, equations 23 to 25: limited chroma spans 224 codes where luma spans 219.
-    span = white - black if tags.full_range else (white - black) * 224 / 219
-    cb, cr = (
-        (_shrunk(plane, size).astype(np.float32) - neutral_code(bits)) / np.float32(span)
-        for plane in frame.chroma
-    )
-    rgb = rgb_from_luma_chroma(luma, cb, cr, tags.matrix)
-    upright = np.rot90(rgb, round(video.rotation / 90) % 4)
-    return np.ascontiguousarray((upright * 255).round().astype(np.uint8))
-
-
-def _shrunk(plane: Plane, size: tuple[int, int]) -> Plane:
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA))
 
 
 def why_useless(rgb: Photo, min_chroma: float) -> str | None:

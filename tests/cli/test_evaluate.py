@@ -1,0 +1,100 @@
+"""``vidcolor evaluate`` as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Program
+from tests.photographs.made import encoded, photograph
+from tests.synthetic import make_film
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in range(4):
+        (folder / f"photo-{seed}.png").write_bytes(encoded(photograph(seed, 64, 48)))
+    return folder
+
+
+@pytest.fixture
+def color_film(tmp_path: Path) -> Path:
+    film = {"frames": 10, "colorful": True, "codec": "ffv1", "width": 96, "height": 64}
+    return make_film(tmp_path / "film.mkv", **film)  # type: ignore[arg-type]
+
+
+def test_photographs(vidcolor: Program, tmp_path: Path, photos: Path, checkpoint: Path) -> None:
+    folder = tmp_path / "report"
+    options = ("--checkpoint", checkpoint, "--device", "cpu", "-o", folder)
+    result = vidcolor("evaluate", "--photos", photos, *options)
+    assert result.exit_code == 0, result.stderr
+    for words in ("Protocol luma", "Protocol lab", "grey", "untrained", "oracle", "film-like"):
+        assert words in result.stdout
+    page = (folder / "evaluation.html").read_text()
+    assert page.count("<figure>") == 4
+    assert page.count("<svg") == 2
+    assert "data:image/jpeg;base64," in page
+    assert "http://" not in page.replace("http://www.w3.org", "").replace(
+        "http://purl.org", ""
+    ).replace("http://creativecommons.org", "")  # needs no other file
+    figures = json.loads((folder / "evaluation.json").read_text())
+    assert len(figures["pictures"]) == 4
+    assert len(figures["checkpoints"]["untrained"]["sha256"]) == 64
+
+
+def test_a_curve_over_vividness_as_json(vidcolor: Program, photos: Path, checkpoint: Path) -> None:
+    options = ("--checkpoint", checkpoint, "--vividness", 0.5, "--vividness", 2)
+    more = ("--protocol", "luma", "--most", 2, "--progress", "json")
+    result = vidcolor("evaluate", "--photos", photos, *options, *more)
+    assert result.exit_code == 0, result.stderr
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert lines[0] == {"evaluate": {"done": 1, "of": 4}}
+    rows = [row["name"] for row in lines[-1]["result"]["tables"][0]["rows"]]
+    assert rows[3:5] == ["untrained, vividness 0.5", "untrained, vividness 2"]
+
+
+def test_a_film_coloured_here(
+    vidcolor: Program, tmp_path: Path, color_film: Path, checkpoint: Path
+) -> None:
+    options = ("--checkpoint", checkpoint, "--smooth", 0, "-o", tmp_path / "report")
+    result = vidcolor("evaluate", "--film", color_film, *options)
+    assert result.exit_code == 0, result.stderr
+    assert "CDC − truth" in result.stdout
+    page = (tmp_path / "report" / "evaluation.html").read_text()
+    assert page.count("<svg") == 3
+    rows = json.loads((tmp_path / "report" / "evaluation.json").read_text())["rows"]
+    assert [row["name"] for row in rows] == ["grey", "untrained", "truth"]
+    assert rows[1]["measures"]["luma_change"] == 0
+
+
+def test_a_film_coloured_elsewhere(vidcolor: Program, tmp_path: Path, color_film: Path) -> None:
+    other = tmp_path / "theirs.mkv"
+    other.write_bytes(color_film.read_bytes())
+    result = vidcolor("evaluate", "--film", color_film, "--colored", other)
+    assert result.exit_code == 0, result.stderr
+    assert "theirs.mkv" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ((), 40, "either --photos DIR or --film FILE"),
+        (("--photos", "p", "--film", "f"), 40, "either --photos DIR or --film FILE"),
+        (("--photos", "p", "--colored", "c.mkv"), 40, "--colored needs --film"),
+        (("--photos", "no-such-folder"), 50, "no-such-folder is not a folder"),
+        (("--film", "no-such-film.mkv"), 3, "no-such-film.mkv"),
+        (("--photos", "p", "--checkpoint", "defualt"), 30, "defualt"),
+        (("--photos", "p", "--vividness", "9"), 40, "vividness"),
+    ],
+)
+def test_mistakes_are_one_clear_line(
+    vidcolor: Program, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    result = vidcolor("evaluate", *arguments)
+    assert result.exit_code == code, result.stderr
+    assert words in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
