@@ -89,6 +89,8 @@ def test_a_film_coloured_elsewhere(vidcolor: Program, tmp_path: Path, color_film
         (("--film", "no-such-film.mkv"), 3, "no-such-film.mkv"),
         (("--photos", "p", "--checkpoint", "defualt"), 30, "defualt"),
         (("--photos", "p", "--vividness", "9"), 40, "vividness"),
+        (("--photos", "p", "--lpips", "resnet.pth"), 40, "squeezenet1_1-….pth"),
+        (("--photos", "p", "--fid", "no-such.pth"), 30, "no weights at no-such.pth"),
     ],
 )
 def test_mistakes_are_one_clear_line(

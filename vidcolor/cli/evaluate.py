@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PAGE_NAME = "evaluation.html"
 FIGURES_NAME = "evaluation.json"
 
-TERMINAL_MEASURES = ("PSNR", "SSIM", "ΔE00", "AuC", "AuC bal.", "CF", "ΔCF", "JS")
+TERMINAL_MEASURES = ("PSNR", "SSIM", "ΔE00", "AuC bal.", "CF", "ΔCF", "JS", "LPIPS", "FID")
 """Of the photographs' measures, those that a terminal has room for; files have them all."""
 
 Report = Callable[[int, int], None]
@@ -66,6 +66,22 @@ def evaluate(
         int | None,
         typer.Option(min=1, metavar="N", help="At most so many photographs, evenly spaced."),
     ] = None,
+    lpips: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Measure LPIPS by torchvision's weights of AlexNet, VGG-16 or SqueezeNet 1.1.",
+            show_default=False,
+        ),
+    ] = None,
+    fid: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Measure FID by torch-fidelity's Inception weights.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -96,7 +112,9 @@ def evaluate(
             try:
                 if photos is not None:
                     colorizers = _load(names, levels, device)
-                    result = _photos(photos, most, protocol, colorizers, folder, stop, report)
+                    judges = _judges(lpips, fid)
+                    arguments = (photos, most, protocol, colorizers, judges, folder)
+                    result = _photos(*arguments, stop, report)
                 else:
                     assert film is not None
                     result = _film(film, colored, names, levels, smooth, device, stop, report)
@@ -154,6 +172,12 @@ def _load(names: list[str], levels: list[float], device: str | None) -> dict[str
     return loaded
 
 
+def _judges(lpips: Path | None, fid: Path | None) -> dict[str, Any]:
+    from vidcolor.evaluation.perceptual import Fid, Lpips
+
+    return {"lpips": Lpips(lpips) if lpips else None, "fid": Fid(fid) if fid else None}
+
+
 def row_name(checkpoint: str, vividness: float) -> str:
     """``default``, or ``default, vividness 1.5``."""
     stem = Path(checkpoint).stem if checkpoint.endswith(".safetensors") else checkpoint
@@ -165,6 +189,7 @@ def _photos(
     most: int | None,
     protocol: str,
     colorizers: dict[str, Colorizer],
+    judges: dict[str, Any],
     folder: Path | None,
     stop: StopRequest,
     report: Report,
@@ -186,6 +211,7 @@ def _photos(
         protocols=PROTOCOLS if protocol == "both" else (protocol,),
         cancel=stop.event,
         on_progress=report,
+        **judges,
     )
     figures = {"checkpoints": _identities(colorizers), **photo_json(evaluation)}
     about = (

@@ -22,6 +22,7 @@ from vidcolor.evaluation.measures import (
     to_lab,
     within_threshold,
 )
+from vidcolor.evaluation.perceptual import Fid, Lpips
 from vidcolor.evaluation.protocols import PROTOCOLS
 from vidcolor.evaluation.resampling import Estimate, Resampler
 from vidcolor.models import bins
@@ -48,6 +49,12 @@ MEASURES = {
 }
 """What is measured, and what it is. Means over pictures, but for the histogram and the gap."""
 
+PERCEPTUAL = {
+    "lpips": "learned perceptual distance, by the weights that were given",
+    "fid": "Fréchet distance of Inception features; protocol lab only, no interval",
+}
+"""What is measured besides where there are weights."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowResult:
@@ -56,7 +63,7 @@ class RowResult:
     name: str
     pictures: list[PictureScores]
     estimates: dict[str, Estimate]
-    """By the names of `MEASURES`."""
+    """By the names of `MEASURES`, and of `PERCEPTUAL` where they were measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,13 +128,16 @@ class _Row:
         self.scores: list[PictureScores] = []
         self.counts: list[npt.NDArray[np.float64]] = []
         self.balanced: list[tuple[float, float]] = []
+        self.lpips: list[float] = []
 
 
 class _Table:
     """One protocol: first the true colours are counted, then every coloring is measured."""
 
-    def __init__(self, protocol: str) -> None:
+    def __init__(self, protocol: str, lpips: Lpips | None, fid: Fid | None) -> None:
         self.protocol = protocol
+        self._lpips = lpips
+        self._fid = fid if protocol == "lab" else None
         self.subject = PROTOCOLS[protocol]
         self.tally = Tally()
         self.truth_counts: list[npt.NDArray[np.float64]] = []
@@ -164,15 +174,25 @@ class _Table:
             row.counts.append(bin_counts(nearest_bins(shown_lab)))
             within = within_threshold(lab, shown_lab)
             row.balanced.append((float((weights * within).mean()), float(weights.mean())))
+            if self._lpips:
+                row.lpips.append(self._lpips.distance(truth, shown))
+            if self._fid:
+                self._fid.add(row.coloring.name, truth, shown)
 
     def result(self) -> ProtocolResult:
         """The table."""
         resampler = Resampler(len(self.truth_scores))
         true_colors = np.array([scores.colorfulness for scores in self.truth_scores])
         true_counts = _shares(self.truth_counts)
+        rows = [_summarise(row, resampler, true_colors, true_counts) for row in self.rows]
+        if self._fid:
+            for row in rows:
+                value = self._fid.distance(row.name)
+                if value is not None:
+                    row.estimates["fid"] = Estimate(value, value, value)
         return ProtocolResult(
             self.protocol,
-            [_summarise(row, resampler, true_colors, true_counts) for row in self.rows],
+            rows,
             {
                 name: float(np.mean([getattr(scores, name) for scores in self.truth_scores]))
                 for name in ("colorfulness", "colorfulness_absolute", "cast")
@@ -212,6 +232,8 @@ def _summarise(
         lambda means: np.array([js_divergence(mean[:size], mean[size:]) for mean in means]),
     )
     ordered = {name: estimates[name] for name in MEASURES}
+    if row.lpips:
+        ordered["lpips"] = resampler.mean(np.array(row.lpips))
     return RowResult(row.coloring.name, row.scores, ordered)
 
 
@@ -220,6 +242,8 @@ def evaluate_photos(
     colorings: Sequence[Coloring],
     *,
     protocols: Iterable[str] = tuple(PROTOCOLS),
+    lpips: Lpips | None = None,
+    fid: Fid | None = None,
     cancel: threading.Event | None = None,
     on_progress: Callable[[int, int], None] = lambda *_: None,
 ) -> PhotoEvaluation:
@@ -233,6 +257,8 @@ def evaluate_photos(
         Rows of the tables, behind grey, the mean ab and the best lookup by lightness.
     protocols:
         Names of `PROTOCOLS`.
+    lpips, fid:
+        Measured too where given; see `vidcolor.evaluation.perceptual`.
     cancel:
         When set, `Interrupted` is raised.
     on_progress:
@@ -243,7 +269,7 @@ def evaluate_photos(
     PhotoSetError
         If none can be decoded.
     """
-    tables = [_Table(protocol) for protocol in protocols]
+    tables = [_Table(protocol, lpips, fid) for protocol in protocols]
     usable: list[EncodedFile] = []
     broken: list[str] = []
     steps = 2 * len(photos.files)

@@ -15,7 +15,7 @@ from vidcolor.evaluation import charts
 from vidcolor.evaluation.examples import Example
 from vidcolor.evaluation.films import FilmEvaluation
 from vidcolor.evaluation.measures import Rgb, resized
-from vidcolor.evaluation.pictures import MEASURES, PhotoEvaluation, ProtocolResult
+from vidcolor.evaluation.pictures import MEASURES, PERCEPTUAL, PhotoEvaluation, ProtocolResult
 from vidcolor.evaluation.resampling import Estimate
 from vidcolor.models.extras import require
 
@@ -40,10 +40,12 @@ SHORT_NAMES = {
     "colorfulness_distance": "|ΔCF|",
     "js": "JS",
     "cast": "cast",
+    "lpips": "LPIPS",
+    "fid": "FID",
 }
 """Column heads."""
 
-_DECIMALS = {"mse": 5, "ssim": 4, "js": 3, "cast": 2, "auc": 1, "auc_balanced": 1}
+_DECIMALS = {"mse": 5, "ssim": 4, "js": 3, "cast": 2, "lpips": 4, "auc": 1, "auc_balanced": 1}
 """Digits behind the point; 2 where nothing is said."""
 
 PICTURE_SIDE = 256
@@ -137,12 +139,13 @@ def photo_table(table: ProtocolResult) -> Table:
         + [Cell(number(n, e.value), interval(n, e)) for n, e in row.estimates.items()]
         for row in table.rows
     ]
+    names = list(table.rows[0].estimates)
     truth = [Cell("truth")]
-    truth += [Cell(number(n, table.truth[n])) if n in table.truth else Cell("") for n in MEASURES]
+    truth += [Cell(number(n, table.truth[n])) if n in table.truth else Cell("") for n in names]
     return Table(
         f"Protocol {table.protocol}",
         ABOUT_PROTOCOLS[table.protocol],
-        ["", *(SHORT_NAMES[name] for name in MEASURES)],
+        ["", *(SHORT_NAMES[name] for name in names)],
         [*rows, truth],
     )
 
@@ -183,7 +186,7 @@ def photo_page(
             )
             for label, pictures in examples
         ],
-        glossary={SHORT_NAMES[name]: meaning for name, meaning in MEASURES.items()},
+        glossary={SHORT_NAMES[name]: meaning for name, meaning in (MEASURES | PERCEPTUAL).items()},
     )
 
 
