@@ -57,7 +57,7 @@ def changes(name: str, max_steps: int) -> dict[str, Any]:
         "phases": [{"share": 1.0, "size": size, "batch": BATCHES.get(name, 32)}],
         "checkpoint_steps": max(10, max_steps // 4),
         "log_steps": max(1, min(20, max_steps // 4)),
-        "optimizer.warmup_steps": min(50, max_steps // 10),
+        "optimizer.warmup_steps": min(50, max_steps // 10) if name == "filmnet" else 0,
         "validation.every_steps": max(1, max_steps // 10),
         "validation.size": size,
         "validation.photos": 128,

@@ -175,10 +175,12 @@ def validate_settings(model: type[S], values: dict[str, Any], origin: str) -> S:
         if first["type"] == "extra_forbidden":
             parts = [part for part in first["loc"] if isinstance(part, str)]
             raise _no_such_field(model, parts, origin) from error
-        where = ".".join(str(part) for part in first["loc"]) or "settings"
-        given = first.get("input")
+        why = first["msg"].removeprefix("Value error, ")
+        if not first["loc"]:  # fields that do not go together; the message names them
+            raise SettingsError(f"{origin}: {why}") from error
+        where = ".".join(str(part) for part in first["loc"])
         raise SettingsError(
-            f"{origin}: {where} = {given!r} is not allowed: {first['msg']}"
+            f"{origin}: {where} = {first.get('input')!r} is not allowed: {why}"
         ) from error
 
 

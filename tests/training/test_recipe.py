@@ -36,9 +36,12 @@ def test_the_command_line_names_all_of_them() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"gan": {}}, "gan needs a regression loss"),
+        ({"gan": {}}, "recipe train-filmnet: gan needs a regression loss"),
         ({"gan": {}, "loss.kind": "l1", "optimizer.schedule": "plateau"}, "not plateau"),
-        ({"optimizer.schedule": "plateau", "optimizer.warmup_steps": 9}, "has no warm-up"),
+        (
+            {"optimizer.schedule": "plateau", "optimizer.warmup_steps": 9},
+            "^recipe train-filmnet: optimizer.schedule plateau has no warm-up",
+        ),
         ({"name": "a/b"}, "name"),
         ({"licence": ""}, "licence"),
         ({"validation.temperatures": []}, "temperatures"),
