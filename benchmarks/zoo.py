@@ -6,7 +6,7 @@ Each network is trained by its own recipe on crops of one size for the given tim
 first measure how many steps that is, so that every schedule is complete), then scored on the
 same held-out photographs, as the centre square of 128 px with its luma kept. A network that
 cannot take that size gets the picture enlarged. Prints a Markdown table; ``--output`` keeps the
-weights and logs, and a later call goes on with the networks that are missing there.
+weights and logs, and a later call goes on where this one was stopped.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from vidcolor.color import lightness_from_luma, rgb_to_luma
 from vidcolor.models import ColorNetwork, load_checkpoint
 from vidcolor.photographs.photos import PhotoSet
 from vidcolor.training.batches import FixedBatches
+from vidcolor.training.export import LAST_CHECKPOINT
 from vidcolor.training.library import load_library
 from vidcolor.training.losses import ab_target
 from vidcolor.training.memory import keep_freed_memory
@@ -98,7 +99,8 @@ def train(
         f"train-{name}", changes(name, max(20, round(60 * minutes * rate / batch)))
     )
     init = f"imagenet:{imagenet}" if imagenet and name == "filmnet" else None
-    run_training(recipe, [data], folder, init=init, device="cpu")
+    resume = (folder / LAST_CHECKPOINT).exists()  # a call before this one was stopped
+    run_training(recipe, [data], folder, init=init, resume=resume, device="cpu")
 
 
 @torch.no_grad()
