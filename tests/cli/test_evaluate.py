@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_a_curve_over_vividness_as_json(vidcolor: Program, photos: Path, checkpo
     result = vidcolor("evaluate", "--photos", photos, *options, *more)
     assert result.exit_code == 0, result.stderr
     lines = [json.loads(line) for line in result.stdout.splitlines()]
-    assert lines[0] == {"evaluate": {"done": 1, "of": 4}}
+    assert lines[0] == {"evaluate": {"stage": "measuring", "done": 1, "of": 4}}
     rows = [row["name"] for row in lines[-1]["result"]["tables"][0]["rows"]]
     assert rows[3:5] == ["untrained, vividness 0.5", "untrained, vividness 2"]
 
@@ -74,9 +75,61 @@ def test_a_film_coloured_here(
 def test_a_film_coloured_elsewhere(vidcolor: Program, tmp_path: Path, color_film: Path) -> None:
     other = tmp_path / "theirs.mkv"
     other.write_bytes(color_film.read_bytes())
-    result = vidcolor("evaluate", "--film", color_film, "--colored", other)
+    result = vidcolor("evaluate", "--film", color_film, "--colored", other, "--progress", "json")
     assert result.exit_code == 0, result.stderr
-    assert "theirs.mkv" in result.stdout
+    rows = json.loads(result.stdout.splitlines()[-1])["result"]["rows"]
+    assert [row["name"] for row in rows] == ["grey", "theirs.mkv", "truth"]
+
+
+def test_a_checkpoint_beside_a_film_coloured_elsewhere(
+    vidcolor: Program, tmp_path: Path, color_film: Path, checkpoint: Path
+) -> None:
+    other = tmp_path / "theirs.mkv"
+    other.write_bytes(color_film.read_bytes())
+    options = ("--colored", other, "--checkpoint", checkpoint, "--progress", "json")
+    result = vidcolor("evaluate", "--film", color_film, *options)
+    assert result.exit_code == 0, result.stderr
+    rows = json.loads(result.stdout.splitlines()[-1])["result"]["rows"]
+    assert [row["name"] for row in rows] == ["grey", "theirs.mkv", "untrained", "truth"]
+
+
+def test_two_runs_of_one_recipe(
+    vidcolor: Program, tmp_path: Path, photos: Path, checkpoint: Path
+) -> None:
+    paths = [tmp_path / name / "unet.safetensors" for name in "ab"]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes(checkpoint.read_bytes())
+    options = [part for path in paths for part in ("--checkpoint", path)]
+    more = ("--protocol", "luma", "--progress", "json")
+    result = vidcolor("evaluate", "--photos", photos, *options, *more)
+    assert result.exit_code == 0, result.stderr
+    table = json.loads(result.stdout.splitlines()[-1])["result"]["tables"][0]
+    assert [row["name"] for row in table["rows"]][3:5] == [str(path) for path in paths]
+    twice = ("--checkpoint", paths[0], "--checkpoint", paths[0])
+    result = vidcolor("evaluate", "--photos", photos, *twice)
+    assert result.exit_code == 40
+    assert "would be the name of two rows" in result.stderr
+
+
+def test_pictures_that_are_not_square_under_the_papers_protocol(
+    vidcolor: Program, tmp_path: Path, photos: Path, checkpoint: Path
+) -> None:
+    folder = tmp_path / "report"
+    options = ("--checkpoint", checkpoint, "--protocol", "lab", "-o", folder)
+    result = vidcolor("evaluate", "--photos", photos, *options)
+    assert result.exit_code == 0, result.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["evaluation.html", "evaluation.json"]
+
+
+def test_names_of_files_need_not_be_unicode(
+    vidcolor: Program, tmp_path: Path, photos: Path, checkpoint: Path
+) -> None:
+    (photos / "photo-0.png").rename(photos / os.fsdecode(b"caf\xe9.png"))
+    options = ("--checkpoint", checkpoint, "--protocol", "luma", "-o", tmp_path / "report")
+    result = vidcolor("evaluate", "--photos", photos, *options)
+    assert result.exit_code == 0, result.stderr
+    assert len(list((tmp_path / "report").iterdir())) == 2
 
 
 @pytest.mark.parametrize(
@@ -84,7 +137,11 @@ def test_a_film_coloured_elsewhere(vidcolor: Program, tmp_path: Path, color_film
     [
         ((), 40, "either --photos DIR or --film FILE"),
         (("--photos", "p", "--film", "f"), 40, "either --photos DIR or --film FILE"),
-        (("--photos", "p", "--colored", "c.mkv"), 40, "--colored needs --film"),
+        (("--photos", "p", "--colored", "c.mkv"), 40, "--colored goes with --film"),
+        (("--photos", "p", "--smooth", "3"), 40, "--smooth goes with --film"),
+        (("--film", "f", "--most", "3"), 40, "--most goes with --photos"),
+        (("--film", "f", "--protocol", "lab"), 40, "--protocol goes with --photos"),
+        (("--photos", "p", "--fid", "w", "--protocol", "luma"), 40, "--fid is measured with"),
         (("--photos", "no-such-folder"), 50, "no-such-folder is not a folder"),
         (("--film", "no-such-film.mkv"), 3, "no-such-film.mkv"),
         (("--photos", "p", "--checkpoint", "defualt"), 30, "defualt"),

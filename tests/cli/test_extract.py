@@ -29,7 +29,7 @@ def test_json(vidcolor: Program, tmp_path: Path) -> None:
     options = ("-o", tmp_path / "set", "--split", "1", "--progress", "json")
     result = vidcolor("extract", reel(tmp_path), *options)
     *events, last = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [event["extract"]["pictures"] for event in events] == [1, 2, 3]
+    assert [event["extract"]["frames"] for event in events] == [25]
     assert last["result"]["val"] == 3
 
 
@@ -61,3 +61,8 @@ def test_one_bad_film_of_two(vidcolor: Program, tmp_path: Path) -> None:
     assert result.exit_code == 6
     assert "bad.mkv" in result.stderr
     assert "3 to train on" in result.stdout
+    options = ("-o", tmp_path / "again", "--split", "0", "--progress", "json")
+    result = vidcolor("extract", bad, tmp_path / "film.mkv", *options)
+    assert result.exit_code == 6
+    failed = json.loads(result.stdout.splitlines()[-1])["result"]["failed"]
+    assert list(failed) == [str(bad)]

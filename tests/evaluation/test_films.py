@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 
 from tests.synthetic import make_film
 from vidcolor.errors import Interrupted, UnsupportedColorError, VerificationError
-from vidcolor.evaluation.films import FilmEvaluation, evaluate_film, find_cuts
+from vidcolor.evaluation.films import FilmEvaluation, evaluate_film, find_cuts, luma_change
+from vidcolor.frames import ColorTags
+from vidcolor.media.reader import FilmReader
 
 LENGTH, CUT = 24, 12
 
@@ -105,3 +108,22 @@ def test_it_can_be_stopped(film: Path) -> None:
     cancel.set()
     with pytest.raises(Interrupted):
         evaluate_film(film, {}, cancel=cancel)
+
+
+def test_a_change_of_depth_by_shifting_is_no_change_of_luma(film: Path) -> None:
+    with FilmReader(film) as reader:
+        video = reader.info.video
+        frame = next(iter(reader))
+    deeper = replace(video, layout=replace(video.layout, bit_depth=10))
+    ten_bits = frame.luma.astype(np.uint16) << 2
+    assert luma_change(frame.luma, video, ten_bits, deeper) == 0
+    assert luma_change(frame.luma, video, ten_bits + 3, deeper) == 3
+
+
+def test_grey_has_the_films_own_luma(tmp_path: Path) -> None:
+    sd = {"color": ColorTags(6, 6, 6, False)}  # BT.601: its green weighs less than BT.709's
+    film = _make(tmp_path / "sd.mkv", colorful=True, **sd)
+    pale = _make(tmp_path / "pale.mkv", colorful=False, **sd)
+    evaluation = evaluate_film(film, {"pale": pale})
+    grey_row, pale_row = _row(evaluation, "grey"), _row(evaluation, "pale")
+    assert grey_row.scores.psnr == pytest.approx(pale_row.scores.psnr, abs=0.3)

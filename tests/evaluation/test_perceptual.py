@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,12 @@ import torchvision
 from torchmetrics.image import fid as torchmetrics_fid
 
 from tests.photographs.made import photograph
-from vidcolor.errors import DamagedCheckpointError, SettingsError, UnknownCheckpointError
+from vidcolor.errors import (
+    DamagedCheckpointError,
+    SettingsError,
+    UnknownCheckpointError,
+    UnsafeCheckpointError,
+)
 from vidcolor.evaluation.measures import unit
 from vidcolor.evaluation.perceptual import Fid, Lpips
 
@@ -46,7 +52,7 @@ def test_the_place_of_downloads_is_what_it_was(lpips: Lpips) -> None:
     [
         ("resnet50.pth", b"", SettingsError),
         ("squeezenet1_1-gone.pth", None, UnknownCheckpointError),
-        ("squeezenet1_1-cut.pth", b"PK", DamagedCheckpointError),
+        ("squeezenet1_1-cut.pth", b"PK\x03\x04", DamagedCheckpointError),
     ],
 )
 def test_weights_that_cannot_be_used(
@@ -58,6 +64,22 @@ def test_weights_that_cannot_be_used(
         Lpips(tmp_path / name)
 
 
+class _Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str, ...]]:
+        return (os.system, ("touch exploded",))
+
+
+@pytest.mark.parametrize("measure", [Lpips, Fid])
+def test_weights_that_hold_code_are_not_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measure: type
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"features.0.weight": _Bomb()}, tmp_path / "squeezenet1_1-bomb.pth")
+    with pytest.raises(UnsafeCheckpointError, match="it was not loaded"):
+        measure(tmp_path / "squeezenet1_1-bomb.pth")
+    assert not (tmp_path / "exploded").exists()
+
+
 class _TinyFeatures(torch.nn.Module):
     """In Inception's place, whose weights are not ours to make."""
 
@@ -66,6 +88,7 @@ class _TinyFeatures(torch.nn.Module):
         self.num_features = 2048
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        assert pictures.dtype == torch.uint8, "what Inception's module insists on"
         small = torch.nn.functional.adaptive_avg_pool2d(pictures.float(), 2).flatten(1)
         return torch.nn.functional.pad(small, (0, 2048 - small.shape[1]))
 
@@ -73,7 +96,7 @@ class _TinyFeatures(torch.nn.Module):
 def test_fid_is_0_for_the_same_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torchmetrics_fid, "NoTrainInceptionV3", _TinyFeatures)
     weights = tmp_path / "inception.pth"
-    weights.touch()
+    torch.save({"weight": torch.zeros(1)}, weights)
     fid = Fid(weights)
     pictures = [unit(photograph(seed)) for seed in range(4)]
     for picture in pictures:
@@ -82,7 +105,7 @@ def test_fid_is_0_for_the_same_pictures(tmp_path: Path, monkeypatch: pytest.Monk
     same, grey = fid.distance("same"), fid.distance("grey")
     assert same == pytest.approx(0, abs=1e-3)
     assert grey is not None
-    assert grey > 0.05
+    assert grey > 50
     fid.add("one", pictures[0], pictures[0])
     assert fid.distance("one") is None
     with pytest.raises(UnknownCheckpointError):

@@ -10,8 +10,7 @@ from torch import Tensor
 from tests.photographs.made import photograph
 from vidcolor.color import rgb_to_luma
 from vidcolor.photographs import degradation
-from vidcolor.photographs.degradation import FilmDegradation
-from vidcolor.training.recipe import DegradationRecipe
+from vidcolor.photographs.degradation import DegradationRecipe, FilmDegradation
 
 EFFECTS = tuple(name for name in DegradationRecipe.model_fields if name != "clean")
 
@@ -125,3 +124,12 @@ def test_effects_leave_their_input_alone(
     before = luma.clone()
     effect(luma, _rng())
     assert torch.equal(luma, before)
+
+
+@pytest.mark.parametrize("side", [16, 24, 32])
+def test_small_pictures_can_be_degraded(side: int) -> None:
+    rgb = torch.rand(20, 3, side, side)
+    recipe = DegradationRecipe(clean=0.0, blur=1.0)
+    luma, _ = FilmDegradation(recipe, seed=1)(rgb, 0)
+    assert luma.shape == (20, 1, side, side)
+    assert luma.isfinite().all()

@@ -60,6 +60,14 @@ def test_iteration_begins_where_the_trainer_is(maker: BatchMaker) -> None:
     assert "batches" not in {thread.name for thread in threading.enumerate()}
 
 
+def test_closing_ends_an_iteration_that_is_still_held(maker: BatchMaker) -> None:
+    batches = PhotoBatches(maker, lambda: 0)
+    held = iter(batches)
+    next(held)
+    batches.close()
+    assert "batches" not in {thread.name for thread in threading.enumerate()}
+
+
 def test_an_error_in_the_worker_reaches_the_trainer() -> None:
     maker = BatchMaker(_photos(3), PhotoSet(), quick_recipe())
     maker.close()  # so that its pool takes no more work

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -194,3 +195,18 @@ def test_a_broken_file_is_counted_once_however_often_it_is_met(tmp_path: Path) -
     for photos in (library.train, library.train.spaced(99), library.train.spaced(12)):
         list(photos)
     assert library.counts()["broken"] == 1
+
+
+def test_a_validation_shard_with_another_name_than_the_pattern(tmp_path: Path) -> None:
+    for name, count in (("train-000.tar", 5), ("val-000.tar", 3), ("notes.tar", 2)):
+        files = {f"{name}-{i}.png": encoded(photograph(i)) for i in range(count)}
+        write_shard(tmp_path / name, files)
+    library = load_library([tmp_path], DataRecipe())
+    assert (len(library.train), len(library.val)) == (5, 3)
+
+
+def test_names_of_files_need_not_be_unicode(tmp_path: Path) -> None:
+    for index in range(60):
+        name = os.fsdecode(b"caf\xe9-%d.png" % index)
+        (tmp_path / name).write_bytes(encoded(photograph(index)))
+    assert len(load_library([tmp_path], DataRecipe(split=0.2)).train) > 20

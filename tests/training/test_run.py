@@ -21,6 +21,7 @@ from tests.photographs.made import (
     write_shard,
 )
 from vidcolor.errors import (
+    DamagedCheckpointError,
     DeviceError,
     DeviceMemoryError,
     OutputFolderError,
@@ -125,8 +126,8 @@ def _watched() -> Recipe:
     return quick_recipe(
         **{
             "max_steps": 8,
-            "optimizer.rate": 1e-9,
-            "optimizer.encoder_rate": 1e-9,
+            "optimizer.rate": 1e-6,
+            "optimizer.encoder_rate": 1e-6,
             "optimizer.schedule": "plateau",
             "optimizer.plateau_patience": 0,
             "optimizer.warmup_steps": 0,
@@ -167,7 +168,7 @@ def test_a_stop_leaves_no_trace_in_what_validations_decide(
     stopped(_watched(), resume=True)
     assert _memory(stopped) == _memory(straight)
     assert _memory(straight)["waited"] > 0
-    assert min(_memory(straight)["rates"]) < 1e-9
+    assert min(_memory(straight)["rates"]) < 1e-6
 
 
 def test_a_run_killed_while_validating_does_that_validation_again(
@@ -413,3 +414,17 @@ def test_broken_photographs_are_listed(tmp_path: Path) -> None:
     recipe = quick_recipe(max_steps=1)
     run_training(recipe, [photos], tmp_path / "run", device="cpu", stop_after=1)
     assert (tmp_path / "run" / BROKEN_FILES).read_text() == "broken.png\n"
+
+
+def test_a_damaged_checkpoint_is_told(shards: Path, tmp_path: Path) -> None:
+    (tmp_path / LAST_CHECKPOINT).write_bytes(b"not a checkpoint")
+    with pytest.raises(DamagedCheckpointError, match="begin the run anew"):
+        run_training(quick_recipe(), [shards], tmp_path, device="cpu", resume=True)
+
+
+def test_another_network_to_begin_with_is_told_before_reading(straight: _Run) -> None:
+    changes = {"network.architecture": "alpha", "network.options": {}, "loss.kind": "l1"}
+    recipe = quick_recipe(**changes, **{"network.encoder_parameters": None})
+    weights = straight.output / "filmnet.safetensors"
+    with pytest.raises(SettingsError, match="holds a 'filmnet', not a 'alpha'"):
+        run_training(recipe, [Path("nowhere")], straight.output / "other", init=str(weights))

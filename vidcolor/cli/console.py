@@ -79,7 +79,7 @@ def jsonable(value: Any) -> Any:
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [jsonable(item) for item in value]
-    if isinstance(value, Fraction | Path):
+    if isinstance(value, Fraction | Path | Exception):
         return str(value)
     return value
 

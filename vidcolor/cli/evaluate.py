@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,23 +15,28 @@ import typer
 
 from vidcolor.cli import options
 from vidcolor.cli.console import jsonable, one_line, plain, print_json, stderr, stdout
+from vidcolor.cli.measuring import (
+    Report,
+    Result,
+    Watch,
+    load_colorizers,
+    load_judges,
+    measure_film,
+    measure_photos,
+)
 from vidcolor.cli.progress import Mode, bar
 from vidcolor.cli.session import session
-from vidcolor.cli.signals import StopRequest, stop_on_signals
-from vidcolor.errors import Interrupted, OutputFolderError, SettingsError
+from vidcolor.cli.signals import stop_on_signals
+from vidcolor.errors import Interrupted, SettingsError
 
 if TYPE_CHECKING:
-    from vidcolor.colorizer import Colorizer
-    from vidcolor.evaluation.colorings import Coloring
-    from vidcolor.evaluation.report import Page, Table
+    from vidcolor.evaluation.report import Table
 
 PAGE_NAME = "evaluation.html"
 FIGURES_NAME = "evaluation.json"
 
 TERMINAL_MEASURES = ("PSNR", "SSIM", "ΔE00", "AuC bal.", "CF", "ΔCF", "JS", "LPIPS", "FID")
 """Of the photographs' measures, those that a terminal has room for; files have them all."""
-
-Report = Callable[[int, int], None]
 
 
 def evaluate(
@@ -103,194 +110,100 @@ def evaluate(
 ) -> None:
     """Measure colours against the truth: photographs in colour, or a film in colour."""
     with session(-1 if quiet else verbose, log_file):
-        _check_choice(photos, film, colored)
+        both = {"--vividness": vividness, "--checkpoint": checkpoint}
+        _check_choice(
+            photos,
+            film,
+            for_photos={"--most": most, "--lpips": lpips, "--fid": fid},
+            for_films={"--colored": colored, "--smooth": smooth},
+            protocol=protocol,
+        )
+        if colored and not any(both.values()):
+            wanted: list[tuple[str, float]] = []  # only what was coloured elsewhere
+        else:
+            wanted = [(n, v) for n in checkpoint or ["default"] for v in vividness or [1.0]]
         folder = _make_folder(output)
-        names = checkpoint or ["default"]
-        levels = vividness or [1.0]
         mode: Mode = "none" if quiet and progress == "auto" else progress
-        with stop_on_signals(lambda: None) as stop, _reporting(mode) as report:
-            try:
-                if photos is not None:
-                    colorizers = _load(names, levels, device)
-                    judges = _judges(lpips, fid)
-                    arguments = (photos, most, protocol, colorizers, judges, folder)
-                    result = _photos(*arguments, stop, report)
-                else:
-                    assert film is not None
-                    result = _film(film, colored, names, levels, smooth, device, stop, report)
-            except Interrupted:
-                raise Interrupted(stop.signal_number) from None
-        tables, page, figures = result
-        if folder is not None:
-            _write(folder, page, figures)
+        with tempfile.TemporaryDirectory(prefix="vidcolor-") as scratch:
+            clean_up = partial(shutil.rmtree, scratch, ignore_errors=True)
+            with stop_on_signals(clean_up) as stop, _reporting(mode) as report:
+                watch = Watch(stop, report)
+                try:
+                    if photos is not None:
+                        judges = load_judges(lpips, fid)
+                        result = measure_photos(
+                            photos, most, protocol, load_colorizers(wanted, device), judges, watch
+                        )
+                    else:
+                        assert film is not None
+                        loaded = load_colorizers(wanted, device)
+                        result = measure_film(
+                            film, colored or [], loaded, smooth, Path(scratch), watch
+                        )
+                except Interrupted:
+                    raise Interrupted(stop.signal_number) from None
         if progress == "json":
-            print_json({"result": figures})
+            print_json({"result": result.figures})
         elif not quiet:
-            for table in tables:
+            for table in result.tables:
                 _print_table(table)
-            if folder is not None:
+            stdout().print(plain(result.note))
+        if folder is not None:
+            _write(folder, result)
+            if not quiet and progress != "json":
                 stdout().print(plain(f"written: {folder / PAGE_NAME}, {folder / FIGURES_NAME}"))
 
 
-Result = tuple["list[Table]", "Callable[[], Page] | None", dict[str, Any]]
-
-
-def _check_choice(photos: Path | None, film: Path | None, colored: list[Path] | None) -> None:
+def _check_choice(
+    photos: Path | None,
+    film: Path | None,
+    *,
+    for_photos: dict[str, Any],
+    for_films: dict[str, Any],
+    protocol: str,
+) -> None:
     if (photos is None) == (film is None):
         raise SettingsError("give either --photos DIR or --film FILE")
-    if colored and film is None:
-        raise SettingsError("--colored needs --film, the film in colour that it is a colouring of")
+    if film is not None:
+        for_photos = {**for_photos, "--protocol": None if protocol == "both" else protocol}
+    elif for_photos["--fid"] and protocol == "luma":
+        raise SettingsError("--fid is measured with protocol lab; leave out --protocol luma")
+    others, mine = (for_films, "--film") if film is None else (for_photos, "--photos")
+    for name, value in others.items():
+        if value is not None:
+            raise SettingsError(f"{name} goes with {mine}; leave it out")
 
 
 def _make_folder(output: Path | None) -> Path | None:
     if output is None:
         return None
+    from vidcolor.media.atomic import make_folder
     from vidcolor.models.extras import require
 
     for module in ("jinja2", "matplotlib"):
         require(module, "evaluate")
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputFolderError(
-            f"cannot make the folder {output}: {error.strerror}; choose another with -o"
-        ) from error
+    make_folder(output)
     return output
 
 
-def _load(names: list[str], levels: list[float], device: str | None) -> dict[str, Colorizer]:
-    """Colorizers by the name of their row."""
-    from vidcolor.colorizer import Colorizer
-    from vidcolor.config import NetworkSettings, validate_settings
+def _write(folder: Path, result: Result) -> None:
+    """Both files, complete, or an error that leaves none unfinished under its name."""
+    from vidcolor.media.atomic import output_error
 
-    loaded = {}
-    for name in names:
-        for level in levels:
-            given = {"checkpoint": name, "vividness": level, "device": device or "auto"}
-            settings = validate_settings(NetworkSettings, given, origin="options")
-            loaded[row_name(name, level)] = Colorizer(settings)
-    return loaded
-
-
-def _judges(lpips: Path | None, fid: Path | None) -> dict[str, Any]:
-    from vidcolor.evaluation.perceptual import Fid, Lpips
-
-    return {"lpips": Lpips(lpips) if lpips else None, "fid": Fid(fid) if fid else None}
-
-
-def row_name(checkpoint: str, vividness: float) -> str:
-    """``default``, or ``default, vividness 1.5``."""
-    stem = Path(checkpoint).stem if checkpoint.endswith(".safetensors") else checkpoint
-    return stem if vividness == 1.0 else f"{stem}, vividness {vividness:g}"
-
-
-def _photos(
-    photos: Path,
-    most: int | None,
-    protocol: str,
-    colorizers: dict[str, Colorizer],
-    judges: dict[str, Any],
-    folder: Path | None,
-    stop: StopRequest,
-    report: Report,
-) -> Result:
-    from vidcolor.evaluation.colorings import Network, Oracle
-    from vidcolor.evaluation.examples import render_examples
-    from vidcolor.evaluation.pictures import PhotoFiles, evaluate_photos
-    from vidcolor.evaluation.protocols import PROTOCOLS
-    from vidcolor.evaluation.report import photo_json, photo_page, photo_table
-
-    files = PhotoFiles(photos, most)
-    colorings: list[Coloring] = [Network(name, one) for name, one in colorizers.items()]
-    first_name, first = next(iter(colorizers.items()))
-    colorings.append(Network(f"{first_name}, film-like input", first, film_like=True))
-    colorings.append(Oracle(first))
-    evaluation = evaluate_photos(
-        files,
-        colorings,
-        protocols=PROTOCOLS if protocol == "both" else (protocol,),
-        cancel=stop.event,
-        on_progress=report,
-        **judges,
-    )
-    figures = {"checkpoints": _identities(colorizers), **photo_json(evaluation)}
-    about = (
-        f"{len(evaluation.files)} photographs of {photos.name}. Small figures are 95 % bootstrap "
-        "intervals over the photographs. Rows grey, mean ab and best L → ab know nothing of the "
-        "picture; the oracle has the true colours at the network's resolution."
-    )
-
-    def page() -> Page:
-        examples = render_examples(files, evaluation, colorings[0])
-        return photo_page(evaluation, f"Evaluation of {first_name}", about, examples, first_name)
-
-    tables = [photo_table(table) for table in evaluation.tables]
-    return tables, page if folder else None, figures
-
-
-def _film(
-    film: Path,
-    colored: list[Path] | None,
-    names: list[str],
-    levels: list[float],
-    smooth: int | None,
-    device: str | None,
-    stop: StopRequest,
-    report: Report,
-) -> Result:
-    from vidcolor.cli.films import check_film
-    from vidcolor.evaluation.films import evaluate_film
-    from vidcolor.evaluation.report import film_json, film_page, film_table
-
-    check_film(str(film))
-    for path in colored or ():
-        check_film(str(path))
-    with tempfile.TemporaryDirectory(prefix="vidcolor-") as scratch:
-        rows: dict[str, Path] = {path.name: path for path in colored or ()}
-        identities = {}
-        if not rows:
-            colorizers = _load(names, levels, device)
-            identities = _identities(colorizers)
-            for index, (name, colorizer) in enumerate(colorizers.items()):
-                rows[name] = Path(scratch) / f"{index}.mkv"
-                _color(film, rows[name], colorizer, smooth, stop)
-        evaluation = evaluate_film(film, rows, cancel=stop.event, on_progress=report)
-    figures = {"checkpoints": identities, **film_json(evaluation)}
-    title = f"Evaluation on {film.name}"
-    about = "The film's own colours are the truth; its luma alone was coloured."
-    return [film_table(evaluation)], lambda: film_page(evaluation, title, about), figures
-
-
-def _color(
-    film: Path, output: Path, colorizer: Colorizer, smooth: int | None, stop: StopRequest
-) -> None:
-    """What ``vidcolor run --preset archive`` makes of the film: losslessly encoded."""
-    from vidcolor.config import load_preset, override
-    from vidcolor.engine import color_film
-
-    changes: dict[str, Any] = {"allow_drop": True}
-    if smooth is not None:
-        changes["temporal.radius"] = smooth
-    settings = override(load_preset("archive"), changes)
-    color_film(film, output, settings, colorizer=colorizer, cancel=stop.event)
-
-
-def _identities(colorizers: dict[str, Colorizer]) -> dict[str, dict[str, str]]:
-    return {
-        name: {"name": one.info.name, "sha256": one.info.sha256} for name, one in colorizers.items()
+    texts = {
+        FIGURES_NAME: json.dumps(jsonable(result.figures), indent=1, allow_nan=False) + "\n",
+        PAGE_NAME: result.page().html(),
     }
-
-
-def _write(folder: Path, page: Callable[[], Page] | None, figures: dict[str, Any]) -> None:
-    try:
-        text = json.dumps(jsonable(figures), ensure_ascii=False, indent=1, allow_nan=False)
-        (folder / FIGURES_NAME).write_text(text + "\n", encoding="utf-8")
-        if page is not None:
-            (folder / PAGE_NAME).write_text(page().html(), encoding="utf-8")
-    except OSError as error:
-        raise OutputFolderError(
-            f"cannot write into {folder}: {error.strerror}; free some space or choose another"
-        ) from error
+    for name, text in texts.items():
+        unfinished = folder / f".{name}.part"
+        try:
+            # Names of files need not be Unicode.
+            unfinished.write_bytes(text.encode("utf-8", "backslashreplace"))
+            unfinished.replace(folder / name)
+        except OSError as error:
+            with suppress(OSError):
+                unfinished.unlink()
+            raise output_error(error, folder / name) from error
 
 
 def _print_table(table: Table) -> None:
@@ -318,10 +231,16 @@ def _print_table(table: Table) -> None:
 @contextmanager
 def _reporting(mode: Mode) -> Iterator[Report]:
     if mode == "json":
-        yield lambda done, total: print_json({"evaluate": {"done": done, "of": total}})
+
+        def tell(what: str, done: int, total: int) -> None:
+            print_json({"evaluate": {"stage": what, "done": done, "of": total or None}})
+
+        yield tell
     elif mode == "none" or not stderr().is_terminal:
         yield lambda *_: None
     else:
         with bar() as shown:
-            task = shown.add_task("", total=None, name=one_line("measuring"), note="")
-            yield lambda done, total: shown.update(task, total=total, completed=done)
+            task = shown.add_task("", total=None, name="reading", note="")
+            yield lambda what, done, total: shown.update(
+                task, name=one_line(what), total=total or None, completed=done
+            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,6 +127,7 @@ def train(
     """Train a network; a stopped run goes on with --resume as if it had never stopped."""
     if _is_helper():
         verbose, quiet, log_file, progress = 0, True, None, "none"
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (its errors follow from the first's)
     with session(-1 if quiet else verbose, log_file):
         _require_extra()
         loaded = _load_recipe(_recipe_name(recipe, init), change or [], max_steps, freeze)
@@ -204,6 +206,8 @@ def _train(
 
     keep_freed_memory()
     result = run_training(recipe, data, folder, cancel=stop.event, **arguments)
+    if _is_helper():
+        return result  # the first process says how it ended; its watchdog kills on a failed helper
     if result.checkpoint is None and stop.event.is_set():
         stopped = Interrupted(stop.signal_number)
         stopped.args = (f"stopped after step {result.steps}; go on with --resume -o {folder}",)

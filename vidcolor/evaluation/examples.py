@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from vidcolor.evaluation.colorings import Coloring
-from vidcolor.evaluation.measures import Rgb, unit
+from vidcolor.evaluation.measures import Rgb
 from vidcolor.evaluation.pictures import PhotoEvaluation, PhotoFiles
 from vidcolor.evaluation.protocols import PROTOCOLS
+
+_NEUTRAL = np.zeros((2, 2, 2), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,12 +67,7 @@ def _render(
     return Example(
         file.name,
         value,
-        _grey(photo),
+        subject.show(_NEUTRAL),
         subject.show(coloring.ab(subject, index)),
         subject.truth,
     )
-
-
-def _grey(photo: npt.NDArray[np.uint8]) -> Rgb:
-    subject = PROTOCOLS["luma"](photo)
-    return unit(subject.show(np.zeros((2, 2, 2), np.float32)))

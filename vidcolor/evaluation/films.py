@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from vidcolor.color import neutral_code
 from vidcolor.errors import Interrupted, UnsupportedColorError, VerificationError
 from vidcolor.evaluation.film_measures import FilmMeter, FilmScores, FrameScores, motion_between
 from vidcolor.evaluation.measures import Rgb, unit
-from vidcolor.frames import Frame, VideoInfo
+from vidcolor.frames import Frame, Plane, VideoInfo
 from vidcolor.media.reader import FilmReader
 from vidcolor.photographs.film_frames import frame_to_rgb, small_luma
 from vidcolor.photographs.photos import Photo
@@ -105,7 +106,7 @@ def evaluate_film(
             shot += is_cut
             motion = None if is_cut or previous is None else motion_between(previous, truth)
             for name, row in rows.items():
-                shown, luma_change = _shown(name, truth, frame, others)
+                shown, luma_change = _shown(name, truth, film, frame, reader.info.video, others)
                 row.add(row.meter.add(truth, shown, shot, motion), luma_change)
                 if index in shown_at:
                     strip.pictures[name].append(shown)
@@ -162,6 +163,7 @@ class _Frames:
     def __init__(self, path: Path, stack: ExitStack) -> None:
         self._path = path
         self._reader = stack.enter_context(FilmReader(path))
+        self.video = self._reader.info.video
         self._frames: Iterator[Frame] = iter(self._reader)
         self._count = 0
 
@@ -173,7 +175,7 @@ class _Frames:
                 "whole film"
             )
         self._count += 1
-        return frame, _picture(self._path, frame, self._reader.info.video)
+        return frame, _picture(self._path, frame, self.video)
 
     def require_end(self, count: int) -> None:
         if next(self._frames, None) is not None:
@@ -183,21 +185,45 @@ class _Frames:
             )
 
 
-def _shown(name: str, truth: Rgb, frame: Frame, others: Mapping[str, _Frames]) -> tuple[Rgb, int]:
+def _shown(
+    name: str,
+    truth: Rgb,
+    film: Path,
+    frame: Frame,
+    video: VideoInfo,
+    others: Mapping[str, _Frames],
+) -> tuple[Rgb, int]:
     """A row's picture and how far its luma is from the colour film's."""
     if name == "truth":
         return truth, 0
     if name == "grey":
-        luma = truth @ np.array([0.2126, 0.7152, 0.0722], np.float32)
-        return np.repeat(luma[..., None], 3, axis=2), 0
+        return unit(_picture(film, without_color(frame, video), video)), 0
     other, photo = others[name].next()
     if photo.shape != truth.shape or other.luma.shape != frame.luma.shape:
         raise VerificationError(
             f"{name} has pictures of {other.luma.shape[1]}×{other.luma.shape[0]}, the colour film "
             f"of {frame.luma.shape[1]}×{frame.luma.shape[0]}; give a colouring of that film"
         )
-    difference = np.abs(other.luma.astype(np.int32) - frame.luma.astype(np.int32))
-    return unit(photo), int(difference.max())
+    return unit(photo), luma_change(frame.luma, video, other.luma, others[name].video)
+
+
+def without_color(frame: Frame, video: VideoInfo) -> Frame:
+    """The frame with neutral chroma: what is left is its own luma, by its own matrix."""
+    assert frame.chroma is not None
+    neutral = neutral_code(video.layout.bit_depth)
+    cb, cr = (np.full_like(plane, neutral) for plane in frame.chroma)
+    return replace(frame, chroma=(cb, cr))
+
+
+def luma_change(truth: Plane, video: VideoInfo, shown: Plane, shown_video: VideoInfo) -> int:
+    """Largest difference of luma codes, in codes of the deeper of the two; a change of depth by
+    shifting, which is exact, is none."""
+    depth = max(video.layout.bit_depth, shown_video.layout.bit_depth)
+    first, second = (
+        plane.astype(np.int32) << (depth - layout.bit_depth)
+        for plane, layout in ((truth, video.layout), (shown, shown_video.layout))
+    )
+    return int(np.abs(first - second).max())
 
 
 def _picture(path: Path, frame: Frame, video: VideoInfo) -> Photo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from vidcolor.errors import DamagedCheckpointError, SettingsError, UnknownCheckpointError
+from vidcolor.errors import (
+    DamagedCheckpointError,
+    SettingsError,
+    UnknownCheckpointError,
+    UnsafeCheckpointError,
+)
 from vidcolor.evaluation.measures import Rgb, resized
 from vidcolor.models.extras import require
 
@@ -45,7 +51,7 @@ class Lpips:
     MissingExtraError
         Without the extra ``evaluate``.
     SettingsError, CheckpointError
-        If the file is of another network, is missing, or does not fit.
+        If the file is of another network, is missing, holds code, or does not fit.
     """
 
     def __init__(self, weights: Path) -> None:
@@ -57,7 +63,7 @@ class Lpips:
                 f"--lpips {weights}: its name says no network of LPIPS; allowed are torchvision's "
                 f"{allowed}"
             )
-        _require_file(weights)
+        _require_safe(weights)
         module = require("torchmetrics.image.lpip", "evaluate")
         with _as_if_downloaded(weights, _FILE_NAMES[kind]), _explained(weights):
             metric = module.LearnedPerceptualImagePatchSimilarity(net_type=kind, normalize=True)
@@ -96,7 +102,7 @@ class Fid:
     """
 
     def __init__(self, weights: Path) -> None:
-        _require_file(weights)
+        _require_safe(weights)
         self._module = require("torchmetrics.image.fid", "evaluate")
         with _explained(weights):
             self._features = self._module.NoTrainInceptionV3(
@@ -109,11 +115,11 @@ class Fid:
         """Count one picture of a row."""
         metric = self._by_row.get(row)
         if metric is None:
-            metric = self._module.FrechetInceptionDistance(feature=self._features, normalize=True)
+            metric = self._module.FrechetInceptionDistance(feature=self._features)
             self._by_row[row] = metric
         with torch.inference_mode():
-            metric.update(_batch(truth), real=True)
-            metric.update(_batch(shown), real=False)
+            metric.update(_codes(truth), real=True)
+            metric.update(_codes(shown), real=False)
 
     def distance(self, row: str) -> float | None:
         """Of all the row's pictures; None with fewer than two."""
@@ -129,9 +135,24 @@ def _batch(picture: Rgb) -> torch.Tensor:
     return torch.from_numpy(planes)[None].clamp(0, 1)
 
 
-def _require_file(weights: Path) -> None:
+def _codes(picture: Rgb) -> torch.Tensor:
+    """(H, W, 3) 0…1 -> (1, 3, H, W) uint8."""
+    return (_batch(picture) * 255).round().byte()
+
+
+def _require_safe(weights: Path) -> None:
+    """Refuse a file that is more than tensors: what loads it later would run its code."""
     if not weights.is_file():
         raise UnknownCheckpointError(f"no weights at {weights}; give the file's path")
+    try:
+        torch.load(weights, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UnsafeCheckpointError(
+            f"{weights} holds more than tensors, and loading that can run any code: it was not "
+            "loaded; get it from torchvision or torch-fidelity themselves"
+        ) from error
+    except (RuntimeError, ValueError, EOFError, OSError, KeyError) as error:
+        raise DamagedCheckpointError(f"cannot read {weights}: {error}; get it again") from error
 
 
 @contextmanager

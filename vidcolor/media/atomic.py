@@ -103,6 +103,24 @@ def output_error(error: OSError, path: Path) -> OutputError:
     )
 
 
+def make_folder(folder: Path) -> None:
+    """Make ``folder`` where it is missing, and see that it can be written into.
+
+    Raises
+    ------
+    OutputFolderError
+        If it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputFolderError(
+            f"cannot make the folder {folder}: {error.strerror}; choose another with -o"
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise OutputFolderError(f"the folder {folder} cannot be written; choose another with -o")
+
+
 class AtomicFile:
     """The temporary file of one output.
 

@@ -216,7 +216,7 @@ def gaussian_blur(pictures: Tensor, sigma: Tensor) -> Tensor:
 
 def blur(luma: Tensor, rng: _Rng) -> Tensor:
     """Soft lens or bad print: sigma up to 1/100 of the picture, at most 2 px."""
-    largest = min(2.0, luma.shape[-1] / 100)
+    largest = min(2.0, max(0.3, luma.shape[-1] / 100))
     sigma = torch.from_numpy(rng.uniform(0.3, largest, len(luma))).to(luma)
     return gaussian_blur(luma, sigma)
 

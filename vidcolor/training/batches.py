@@ -234,11 +234,20 @@ class PhotoBatches:
     """An iterable of batches from the step that ``first_step()`` names on, made ahead.
 
     ``first_step`` is asked when iteration begins: by then a resumed trainer knows its step.
+    Close it: an iteration that an error has left lives as long as that error is remembered.
     """
 
     def __init__(self, maker: BatchMaker, first_step: Callable[[], int]) -> None:
         self._maker = maker
         self._first_step = first_step
+        self._workers: list[tuple[threading.Thread, threading.Event]] = []
+
+    def close(self) -> None:
+        """End the threads that make batches ahead."""
+        for worker, stop in self._workers:
+            stop.set()
+            worker.join()
+        self._workers.clear()
 
     def __iter__(self) -> Iterator[PhotoBatch]:
         stop = threading.Event()
@@ -246,6 +255,7 @@ class PhotoBatches:
         worker = threading.Thread(
             target=self._produce, args=(self._first_step(), ready, stop), name="batches"
         )
+        self._workers.append((worker, stop))
         worker.start()
         try:
             while True:

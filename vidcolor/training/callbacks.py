@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -132,6 +133,23 @@ class StopWhenAsked(lightning.Callback):  # type: ignore[misc]
             trainer.should_stop = True
             if trainer.global_step % self._every_steps:
                 trainer.limit_val_batches = 0
+
+
+class OwnSignals(lightning.Callback):  # type: ignore[misc]
+    """Put back the handler of SIGTERM that the program had.
+
+    Lightning's own ends the process at once and, where several share the work, waits for the
+    others in the middle of a step.
+    """
+
+    def __init__(self) -> None:
+        self._handler = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, *args: Any) -> None:
+        """Lightning has registered its handlers by now; it removes them itself."""
+        del args
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._handler)
 
 
 class ProgressReports(lightning.Callback):  # type: ignore[misc]

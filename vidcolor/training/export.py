@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 
 from vidcolor.color import lightness_from_luma, rgb_to_luma
-from vidcolor.errors import SettingsError, TrainingDivergedError
+from vidcolor.errors import DamagedCheckpointError, SettingsError, TrainingDivergedError
 from vidcolor.models import bins, registry
 from vidcolor.models.base import ColorNetwork
 from vidcolor.models.checkpoint import save_checkpoint
@@ -52,7 +53,7 @@ def finish(
         Of the checkpoint.
     """
     if recipe.validation.keep == "best" and (output / BEST_CHECKPOINT).is_file():
-        best = torch.load(output / BEST_CHECKPOINT, map_location="cpu", weights_only=True)
+        best = _read_state(output / BEST_CHECKPOINT)
         module.load_state_dict(best["state_dict"])
         module.on_load_checkpoint(best)
         steps = best["global_step"]
@@ -118,10 +119,12 @@ def load_state(path: Path, recipe: Recipe) -> dict[str, Any]:
     ------
     SettingsError
         If it is missing, or the recipe differs in more than `FREE_FIELDS`.
+    DamagedCheckpointError
+        If it cannot be read.
     """
     if not path.is_file():
         raise SettingsError(f"{path.parent} holds no run to go on with: there is no {path.name}")
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    state = _read_state(path)
     before, now = state["vidcolor"]["recipe"], recipe.model_dump(mode="json")
     changed = [name for name in now if name not in FREE_FIELDS and now[name] != before.get(name)]
     if changed:
@@ -129,6 +132,16 @@ def load_state(path: Path, recipe: Recipe) -> dict[str, Any]:
             f"{path} was made with another recipe ({', '.join(changed)} differ): use the recipe "
             "and settings that it was started with, or begin a new run in another folder"
         )
+    return state
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        raise DamagedCheckpointError(
+            f"{path} is damaged ({type(error).__name__}): begin the run anew in another folder"
+        ) from error
     return state
 
 

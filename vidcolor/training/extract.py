@@ -29,6 +29,7 @@ from vidcolor.errors import (
     UnsupportedColorError,
 )
 from vidcolor.frames import Frame, VideoInfo
+from vidcolor.media.atomic import output_error
 from vidcolor.media.reader import FilmReader
 from vidcolor.photographs.film_frames import frame_to_rgb, small_luma
 from vidcolor.temporal.shots import ShotDetector
@@ -43,6 +44,10 @@ MANIFEST = "manifest.csv"
 """Beside ``train`` and ``val``: one line to a picture."""
 
 _FIELDS = ("file", "split", "film", "shot", "frame", "time_s")
+
+
+_PROGRESS_FRAMES = 25
+"""Frames between two calls of ``on_progress``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +122,18 @@ def extract_frames(
     for film in map(Path, films):
         names[film.stem] += 1
         name = film.stem if names[film.stem] == 1 else f"{film.stem}~{names[film.stem]}"
+
+        def watch(frames: int, film: Path = film) -> None:
+            if cancel is not None and cancel.is_set():
+                raise Interrupted
+            if frames % _PROGRESS_FRAMES == 0:
+                on_progress(film, frames, report.train + report.val)
+
         try:
             with FilmReader(film, keep_partial=True) as reader:
                 _require_chroma_planes(film, reader.info.video)
-                for shot, candidates in enumerate(_shots(reader, settings, report)):
-                    if cancel is not None and cancel.is_set():
-                        raise Interrupted
+                for shot, candidates in enumerate(_shots(reader, settings, report, watch)):
                     rows += _keep_shot(output, film, name, shot, candidates, settings, seen, report)
-                    on_progress(film, reader.report.frames, len(rows))
         except InputError as error:
             report.failed[str(film)] = error
         else:
@@ -164,7 +173,10 @@ def _no_folder(output: Path, error: OSError) -> OutputFolderError:
 
 
 def _shots(
-    reader: FilmReader, settings: ExtractSettings, report: ExtractReport
+    reader: FilmReader,
+    settings: ExtractSettings,
+    report: ExtractReport,
+    watch: Callable[[int], None],
 ) -> Iterator[ShotCandidates]:
     """The candidates of each shot, one after another."""
     detector = ShotDetector()
@@ -184,6 +196,7 @@ def _shots(
 
     for frame in reader:
         report.frames_read += 1
+        watch(reader.report.frames)
         waiting.append(frame)
         yield from decided(detector.push(small_luma(frame, video)))
     yield from decided(detector.flush())
@@ -234,7 +247,7 @@ def _keep_shot(
 
 def _share(name: str, shot: int) -> float:
     """A number 0…1 that depends on nothing but the shot."""
-    digest = hashlib.sha256(f"{name}\0{shot}".encode()).digest()
+    digest = hashlib.sha256(os.fsencode(f"{name}\0{shot}")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
@@ -255,8 +268,12 @@ def _write_picture(path: Path, candidate: Candidate) -> None:
 
 def _write_manifest(path: Path, rows: list[dict[str, object]]) -> None:
     unfinished = path.with_name(path.name + ".part")
-    with unfinished.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, _FIELDS)
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(unfinished, path)
+    try:
+        # Names of films need not be Unicode.
+        with unfinished.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            writer = csv.DictWriter(file, _FIELDS)
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise output_error(error, path) from error

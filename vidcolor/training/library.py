@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import logging
+import os
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -202,7 +203,10 @@ def _require_photos(library: PhotoLibrary, folders: list[Path]) -> None:
 
 
 def _shards(folder: Path, recipe: DataRecipe) -> list[tuple[Role | None, Path]]:
-    """The tar shards of ``folder`` with the set of each; None where its photographs are split."""
+    """The tar shards of ``folder`` with the set of each; None where its photographs are split.
+
+    Names say what no pattern does: for a set that has no shard yet, or where none has.
+    """
     patterns: tuple[tuple[Role, tuple[str, ...]], ...] = (
         ("train", recipe.train),
         ("extra", recipe.extra),
@@ -211,9 +215,14 @@ def _shards(folder: Path, recipe: DataRecipe) -> list[tuple[Role | None, Path]]:
     found: list[tuple[Role | None, Path]] = []
     for role, globs in patterns:
         found += [(role, path) for path in sorted({p for g in globs for p in folder.glob(g)})]
-    if found:
-        return found
-    return [(_role_in(path.stem), path) for path in sorted(folder.glob("*.tar"))]
+    if not found:
+        return [(_role_in(path.stem), path) for path in sorted(folder.glob("*.tar"))]
+    roles = {role for role, _ in found}
+    for path in sorted(set(folder.glob("*.tar")) - {path for _, path in found}):
+        role_by_name = _role_in(path.stem)
+        if role_by_name is not None and role_by_name not in roles:
+            found.append((role_by_name, path))
+    return found
 
 
 def _role_in(stem: str) -> Role | None:
@@ -235,5 +244,5 @@ def _role_of(name: str, split: float) -> Role:
 
 
 def _hash_share(name: str) -> float:
-    digest = hashlib.sha256(name.encode("utf-8")).digest()
+    digest = hashlib.sha256(os.fsencode(name)).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

@@ -19,12 +19,14 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 
 from vidcolor.colorizer import is_out_of_memory, pick_device
-from vidcolor.errors import DeviceMemoryError, OutputFolderError, SettingsError
+from vidcolor.errors import DeviceMemoryError, SettingsError
+from vidcolor.media.atomic import make_folder, output_error
 from vidcolor.models import bins
 from vidcolor.models.filmnet import FilmNet
 from vidcolor.training.batches import BatchMaker, FixedBatches, PhotoBatches
 from vidcolor.training.callbacks import (
     AtomicCheckpoints,
+    OwnSignals,
     ProgressReports,
     Stopwatch,
     StopWhenAsked,
@@ -142,7 +144,8 @@ def run_training(
     network = create_network(recipe)
     check_recipe(network, recipe)
     stored = _stored_state(output, recipe, resume)
-    check_init(network, init)
+    if stored is None:
+        check_init(network, init)
     library = load_library(data, recipe.data, val_folders=val, skip=output)
     _log.info("photographs: %s", library.counts())
     prior = torch.ones(bins.NUM_BINS)  # a resumed run has its own in its state
@@ -153,7 +156,7 @@ def run_training(
     module = make_module(network, recipe, prior)
     module.to(memory_format=torch.channels_last)
     cancel = cancel or threading.Event()
-    with _quiet_lightning():
+    with _quiet_lightning(), _writing(output):
         trainer = _trainer(recipe, output, place, devices, stored, stop_after)
         if stored is None and trainer.is_global_zero:
             _write_facts(output, init)
@@ -163,16 +166,16 @@ def run_training(
             AtomicCheckpoints(output / LAST_CHECKPOINT, recipe, watch),
             ProgressReports(recipe, on_progress, watch),
             StopWhenAsked(cancel, recipe.validation.every_steps),
+            OwnSignals(),
         ]
         _fit(trainer, module, library, output, is_resumed=stored is not None)
-    if trainer.is_global_zero:
-        _write_broken(output, library)
-    steps = trainer.global_step
-    is_early = trainer.should_stop and not cancel.is_set() and recipe.validation.patience > 0
-    is_over = steps >= recipe.max_steps or is_early
-    path = None
-    if is_over and trainer.is_global_zero:
-        path = finish(module, recipe, library, output, steps)
+        steps = trainer.global_step
+        is_early = trainer.should_stop and not cancel.is_set() and recipe.validation.patience > 0
+        is_over = steps >= recipe.max_steps or is_early
+        path = None
+        if trainer.is_global_zero:
+            _write_broken(output, library)
+            path = finish(module, recipe, library, output, steps) if is_over else None
     return TrainingResult(steps, path, module.latest_scores)
 
 
@@ -205,12 +208,7 @@ def _stored_state(output: Path, recipe: Recipe, resume: bool) -> dict[str, Any] 
         raise SettingsError(
             f"{output} already holds a run: go on with --resume, or choose another folder with -o"
         )
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputFolderError(
-            f"cannot make the folder {output}: {error.strerror}; choose another with -o"
-        ) from error
+    make_folder(output)
     return None
 
 
@@ -223,7 +221,16 @@ def _write_facts(output: Path, init: str | None) -> None:
 def _write_broken(output: Path, library: PhotoLibrary) -> None:
     if library.left_out.broken:
         listed = "\n".join(library.left_out.broken)
-        (output / BROKEN_FILES).write_text(listed + "\n", encoding="utf-8")
+        text = listed.encode("utf-8", "backslashreplace") + b"\n"  # names need not be Unicode
+        (output / BROKEN_FILES).write_bytes(text)
+
+
+@contextlib.contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise output_error(error, output) from error
 
 
 def _trainer(
@@ -275,10 +282,11 @@ def _fit(
         for photos in (library.val, library.held_out)
         if len(photos)
     ]
+    batches = PhotoBatches(maker, lambda: trainer.global_step)
     try:
         trainer.fit(
             module,
-            train_dataloaders=PhotoBatches(maker, lambda: trainer.global_step),
+            train_dataloaders=batches,
             val_dataloaders=validation,
             ckpt_path=output / LAST_CHECKPOINT if is_resumed else None,
             weights_only=True if is_resumed else None,
@@ -298,6 +306,7 @@ def _fit(
             )
         ) from error
     finally:
+        batches.close()
         maker.close()
 
 

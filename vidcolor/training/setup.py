@@ -81,7 +81,7 @@ def check_init(network: ColorNetwork, init: str | None) -> None:
     if init is None:
         return
     if not init.startswith(IMAGENET_PREFIX):
-        load_checkpoint(init, torch.device("cpu"))
+        _load_same(network, init)
         return
     path = Path(init.removeprefix(IMAGENET_PREFIX))
     if not path.is_file():
@@ -153,16 +153,21 @@ def initialize(
                 network, (lightness_from_luma(rgb_to_luma(unit_rgb(batch.rgb))) for batch in some)
             )
         return
+    network.load_state_dict(_load_same(network, init).state_dict())
+
+
+def _load_same(network: ColorNetwork, init: str) -> ColorNetwork:
+    """The network of a checkpoint, if it is built like ``network``."""
     loaded = load_checkpoint(init, torch.device("cpu")).network
     if type(loaded) is not type(network):
         raise SettingsError(
             f"--init {init} holds a {loaded.architecture!r}, not a {network.architecture!r}: "
             f"give a checkpoint of the same network or {IMAGENET_PREFIX}PATH"
         )
-    try:
-        network.load_state_dict(loaded.state_dict())
-    except RuntimeError as error:
+    theirs, ours = loaded.state_dict(), network.state_dict()
+    if {n: v.shape for n, v in theirs.items()} != {n: v.shape for n, v in ours.items()}:
         raise SettingsError(
             f"--init {init} was built with other options, {loaded.config()}: set network.options "
             "to the same"
-        ) from error
+        )
+    return loaded
