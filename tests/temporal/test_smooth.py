@@ -71,7 +71,7 @@ def test_true_colors_smear_less_than_without_motion() -> None:
         return float(error[edge].mean()), float(error[~edge].mean())
 
     assert errors(steady)[0] < 0.6 * errors(in_place)[0]
-    assert errors(steady)[1] < 0.5 * errors(in_place)[1]
+    assert errors(steady)[1] < 0.65 * errors(in_place)[1]  # one gain for all: see the module's note
 
 
 @pytest.mark.parametrize("radius", RADII)
@@ -81,6 +81,30 @@ def test_constant_colors_stay(radius: int) -> None:
     constant[1] = -12.3
     for frame in smooth(radius, scene.luma, [constant] * 20):
         np.testing.assert_allclose(frame.ab, constant, rtol=1e-6)
+
+
+@pytest.mark.parametrize("radius", RADII)
+def test_averaging_does_not_pale(radius: int) -> None:
+    scene = pan(1, 30, step=0, disc=False)
+    noise = np.random.default_rng(1).normal(0, 6, (30, 2, ROWS, COLUMNS)).astype(np.float32)
+    noisy = [ab + extra for ab, extra in zip(scene.ab, noise, strict=True)]
+    steady = [frame.ab for frame in smooth(radius, scene.luma, noisy)]
+
+    def chroma(ab: list[Ab]) -> float:
+        return float(np.hypot(*np.stack(ab, axis=1)).mean())
+
+    assert chroma(steady) == pytest.approx(chroma(noisy), rel=0.01)
+
+
+@pytest.mark.parametrize("radius", RADII)
+def test_colors_that_cancel_out_stay_pale(radius: int) -> None:
+    scene = pan(1, 30, step=0, disc=False)
+    flipping = [
+        np.full((2, ROWS, COLUMNS), 20.0 if t % 2 else -18.0, np.float32) for t in range(30)
+    ]
+    for frame in smooth(radius, scene.luma, flipping)[radius : 30 - radius]:
+        if radius:
+            assert np.abs(frame.ab).max() < 12
 
 
 @pytest.mark.parametrize("radius", RADII)

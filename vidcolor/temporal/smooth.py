@@ -14,10 +14,19 @@ Note [Parallel-in-time doubling]
     The support is finite: a result depends on the frames within the radius, in the same shot,
     and on no others, however the film was cut into pieces. A recursive filter would carry
     every earlier frame along, and smears what it carries.
+
+Note [Chroma lost to averaging]
+    Where neighbouring frames disagree about a colour, their mean is paler than each of them: on
+    colour clips that were greyed and made to look like film, a radius of 7 took 1 to 14 % of the
+    colourfulness. Each averaged frame is therefore scaled by one number, so that its mean chroma
+    is that of the frames it was averaged from. One number for the picture, because a gain per
+    cell brings back colours just where they were least certain: that was tried, and costs more
+    colour error for less colourfulness.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,6 +44,11 @@ RADII = (0, 1, 3, 7, 15)
 LEAST_CONFIDENCE = 0.5
 """Mean confidence of a link below which two neighbours share nothing, cut or not: no colour
 passes. Links across cuts lie far below, links within a shot, also a whip pan's, far above."""
+
+
+GAIN_LIMIT = 1.25
+"""Most that an averaged frame is scaled by; see Note [Chroma lost to averaging]. Colours that
+flip from frame to frame are nobody's to bring back."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,6 +176,8 @@ class _ShotWindow:
         self._last_picture: FlowPicture | None = None
         self._past = _Direction(-1, self._levels)
         self._future = _Direction(+1, self._levels)
+        self._chroma: dict[int, float] = {}
+        self._joined: set[int] = set()  # frames with a link to the one before
 
     def push(self, frame: _Pending) -> list[SmoothedAb]:
         """Take the shot's next frame; return those whose window is complete."""
@@ -180,10 +196,12 @@ class _ShotWindow:
         # (2, h, w) -> (h, w, 3): a*, b* and the weight 1, as cv2.remap wants them
         own = cv2.merge([ab[0], ab[1], np.ones_like(ab[0])])
         self._past.sums[0][here] = self._future.sums[0][here] = own
+        self._chroma[here] = _mean_chroma(ab)
         if self._last_picture is not None:
             onward, back = self._estimator.link(self._last_picture, picture)
             if min(onward.confidence.mean(), back.confidence.mean()) >= LEAST_CONFIDENCE:
                 self._future.links[0][here - 1], self._past.links[0][here] = onward, back
+                self._joined.add(here)
             else:
                 self._future.links[0][here - 1] = self._past.links[0][here] = None
         self._last_picture = picture
@@ -201,7 +219,24 @@ class _ShotWindow:
         self._past.forget(here)
         self._future.forget(here)
         a, b, weight = cv2.split(total)
-        return np.stack([a / weight, b / weight])
+        mean: Array = np.stack([a / weight, b / weight])
+        mean *= np.float32(self._gain(here, mean))
+        return mean
+
+    def _gain(self, here: int, mean: Array) -> float:
+        """See Note [Chroma lost to averaging]."""
+        first = last = here
+        while first in self._joined and here - first < self._radius:
+            first -= 1
+        while last + 1 in self._joined and last - here < self._radius:
+            last += 1
+        frames = range(first, last + 1)
+        before = math.fsum(self._chroma[index] for index in frames) / len(frames)
+        after = _mean_chroma(mean)
+        oldest = here - self._radius
+        self._chroma.pop(oldest, None)
+        self._joined.discard(oldest)
+        return min(GAIN_LIMIT, max(1.0, before / after)) if after > 0 else 1.0
 
 
 class _Direction:
@@ -244,3 +279,8 @@ class _Direction:
             for known in (sums, links):
                 for index in [index for index in known if index < oldest]:
                     del known[index]
+
+
+def _mean_chroma(ab: Array) -> float:
+    """Mean length of ab, CIE units."""
+    return float(cv2.magnitude(ab[0], ab[1]).mean(dtype=np.float64))
