@@ -40,6 +40,7 @@ from vidcolor.luma import chroma_spread
 from vidcolor.media.writer import FilmWriter
 from vidcolor.models.base import Prediction
 from vidcolor.report import RunReport
+from vidcolor.temporal.shot_list import Shot, ShotList, write_shot_list
 from vidcolor.temporal.smooth import TemporalSmoother
 
 SHORT_SIDE = 32
@@ -209,6 +210,38 @@ def test_no_colour_crosses_a_cut(tmp_path, colorizer):
     assert len(second) == 12
     for expected, planes in zip(second, whole[12:], strict=True):
         np.testing.assert_array_equal(expected, planes)
+
+
+def test_a_shot_list_decides_where_shots_begin(tmp_path, colorizer):
+    """A cut that nobody would find separates colours; one that the list leaves out does not."""
+    source = make_film(tmp_path / "film.mkv", frames=24, cuts=(12,), codec="ffv1")
+    films = {}
+    for name, starts in {"whole": [0.0], "halved": [0.0, 6 / 24], "found": None}.items():
+        settings = settings_of("archive")
+        if starts is not None:
+            shots = ShotList("film.mkv", tuple(Shot(start, "cut") for start in starts))
+            (tmp_path / "list.toml").write_text(write_shot_list(shots, ".toml"))
+            settings = override(settings, {"temporal.shots": str(tmp_path / "list.toml")})
+        output = tmp_path / f"{name}.mkv"
+        report = color_film(source, output, settings, colorizer=colorizer)
+        assert report.shots == (len(starts) if starts else 2)
+        films[name] = chroma(output)
+
+    def same(first: str, second: str) -> list[bool]:
+        pairs = zip(films[first], films[second], strict=True)
+        return [all(np.array_equal(p, q) for p, q in zip(*pair, strict=True)) for pair in pairs]
+
+    assert not all(same("whole", "halved")[:12])
+    assert all(same("whole", "found"))  # what has nothing in common shares no colour, listed or not
+
+
+def test_a_shot_list_of_another_film(tmp_path, colorizer):
+    source = make_film(tmp_path / "film.mkv")
+    (tmp_path / "list.toml").write_text('film = "other.mkv"\n[[shot]]\nstart = 0\n')
+    settings = settings_of(temporal__shots=str(tmp_path / "list.toml"))
+    with pytest.raises(SettingsError, match=r"lists the shots of 'other\.mkv', not of 'film\.mkv'"):
+        color_film(source, tmp_path / "out.mkv", settings, colorizer=colorizer)
+    assert not (tmp_path / "out.mkv").exists()
 
 
 def test_start_and_duration_choose_frames_by_time(tmp_path, colorizer):

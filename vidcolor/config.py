@@ -67,6 +67,8 @@ class TemporalSettings(_Settings):
 
     radius: Literal[0, 1, 3, 7, 15] = 7
     """Frames to either side that are averaged along motion, never across a cut; 0 is off."""
+    shots: str | None = None
+    """Path of a shot list, whose cuts are used; None finds them. See ``vidcolor shots``."""
 
 
 class LookSettings(_Settings):

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from vidcolor.color import ChromaRenderer
 from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid, SmallPicture
 from vidcolor.config import RunSettings
-from vidcolor.errors import Interrupted, VerificationError
+from vidcolor.errors import Interrupted, SettingsError, VerificationError
 from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo
 from vidcolor.look import Look
 from vidcolor.luma import is_colored, luma_crc, target_luma
@@ -32,6 +32,7 @@ from vidcolor.media.verify import VerifyReport
 from vidcolor.media.writer import WriteReport
 from vidcolor.report import ProgressEvent, ProgressMeter, RunReport, read_notices
 from vidcolor.stages import StageClock, run_stages
+from vidcolor.temporal.shot_list import ListedShot, ShotList, ShotWalk, read_shot_list
 from vidcolor.temporal.smooth import TemporalSmoother
 
 COLOR_WATCH_STEP = 12
@@ -51,6 +52,8 @@ class _Work:
     frame: Frame
     small: SmallPicture
     has_chroma: bool
+    listed: ListedShot | None = None
+    """By the shot list, if there is one."""
     ab: AbPlanes | None = None
     shot: int = 0
     colored: ColoredFrame | None = None
@@ -108,6 +111,7 @@ def color_film(
     settings = settings or RunSettings()
     cancel = cancel or threading.Event()
     begin = time.perf_counter()
+    shots = _load_shots(settings.temporal.shots, Path(source))
     with open_source(
         source,
         rate=rate,
@@ -120,13 +124,25 @@ def color_film(
         )
         plan = plan_any(reader.info, settings, target_path)
         colorizer = colorizer or Colorizer(settings.network)
-        run = _FilmRun(reader, plan, settings, colorizer, on_progress, cancel)
+        run = _FilmRun(reader, plan, settings, colorizer, shots, on_progress, cancel)
         with open_writer(reader.info, target_path, plan, settings) as writer:
             verification = run.execute(writer)
             if cancel.is_set():
                 raise Interrupted
             writer.commit()
     return run.report(target_path, verification, time.perf_counter() - begin)
+
+
+def _load_shots(path: str | None, source: Path) -> ShotList | None:
+    if path is None:
+        return None
+    shots = read_shot_list(Path(path))
+    if shots.film not in ("", source.name):
+        raise SettingsError(
+            f"{path} lists the shots of {shots.film!r}, not of {source.name!r}: make a list with "
+            "vidcolor shots, or correct the film's name in it"
+        )
+    return shots
 
 
 class _FilmRun:
@@ -138,10 +154,12 @@ class _FilmRun:
         plan: OutputPlan,
         settings: RunSettings,
         colorizer: Colorizer,
+        shots: ShotList | None,
         on_progress: Callable[[ProgressEvent], None] | None,
         cancel: threading.Event,
     ) -> None:
         self.reader = reader
+        self.shots = ShotWalk(shots) if shots else None
         self.info: MediaInfo = reader.info
         self.plan = plan
         self.target: EncodeTarget = plan.target
@@ -215,7 +233,8 @@ class _FilmRun:
             colored_source = frame.chroma is not None
             frame.chroma = None  # not needed any more
             self.pts.append(frame.pts)
-            yield _Work(frame, small, colored_source)
+            listed = self.shots.next(frame.time_s) if self.shots else None
+            yield _Work(frame, small, colored_source, listed)
 
     def _watch_color(self, frame: Frame) -> None:
         if self.source_notice is None and is_colored(frame, self.info.video.layout.bit_depth):
@@ -252,8 +271,9 @@ class _FilmRun:
         waiting: dict[int, _Work] = {}
         for index, work in enumerate(works):
             waiting[index] = work
+            is_cut = work.listed.is_cut if work.listed else None
             steadied = self.clock.call(
-                "temporal", smoother.push, index, work.small.luma_u8(bits), work.ab
+                "temporal", smoother.push, index, work.small.luma_u8(bits), work.ab, is_cut
             )
             for item in steadied:
                 yield self._colored(waiting.pop(item.index), item.ab, item.shot_index)
@@ -268,7 +288,7 @@ class _FilmRun:
             self.frames_without_color += 1
         cb, cr = self.clock.call("chroma", self.renderer.render, luma, self.look.apply(ab))
         work.colored = ColoredFrame(work.frame, luma, cb, cr)
-        work.shot = shot
+        work.shot = work.listed.number if work.listed else shot
         return work
 
     def _write(self, works: Iterator[_Work], writer: Writer) -> Iterable[None]:

@@ -193,15 +193,3 @@ class EncodeTarget:
         assert self.layout.subsampling is not None
         sx, sy = self.layout.subsampling
         return -(-self.width >> sx), -(-self.height >> sy)
-
-
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """Frames ``first`` … ``last`` (inclusive) between two cuts."""
-
-    first: int
-    last: int
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.first <= self.last:
-            raise ValueError(f"need 0 <= first <= last: {self!r}")

@@ -223,6 +223,7 @@ def test_the_film_itself_is_never_the_output(color: Program, film: Path) -> None
         (["--encoder-option", "presett=slow"], 26, "presett"),
         (["-o", "none/out.mp4"], 22, "none"),
         (["-o", "out.avi"], 40, ".mkv"),
+        (["--shots", "none.toml"], 40, "cannot read the shot list none.toml"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -234,6 +235,12 @@ def test_what_is_wrong_is_one_line(
     assert said in error_line(result)
     assert result.stdout == ""
     assert [p.name for p in film.parent.iterdir()] == ["old.mp4"]
+
+
+def test_a_shot_list_is_for_one_film(color: Program, film: Path) -> None:
+    result = color(film, film, "--shots", "list.toml")
+    assert result.exit_code == 40
+    assert "is for one film, not for 2" in error_line(result)
 
 
 def test_a_pickle_is_no_checkpoint(vidcolor: Program, film: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from vidcolor.cli import options
 from vidcolor.cli.events import Events
 from vidcolor.cli.progress import Mode
 from vidcolor.cli.session import session
+from vidcolor.errors import SettingsError
 
 if TYPE_CHECKING:
     from vidcolor.cli.films import Job
@@ -53,6 +55,15 @@ def run(
     vividness: options.Vividness = None,
     strength: options.Strength = None,
     smooth: options.Smooth = None,
+    shots: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A shot list from 'vidcolor shots', edited or not; its cuts are used.",
+            show_default="cuts are found",
+            rich_help_panel=options.COLOR,
+        ),
+    ] = None,
     codec: options.Codec = None,
     crf: options.Crf = None,
     encoder_option: options.EncoderOption = None,
@@ -82,6 +93,7 @@ def run(
             "network.vividness": vividness,
             "look.strength": strength,
             "temporal.radius": smooth,
+            "temporal.shots": None if shots is None else str(shots),
             "keep_partial": keep_partial,
             "allow_drop": allow_drop,
             "allow_hdr": allow_hdr,
@@ -91,6 +103,10 @@ def run(
         )
         tell_settings(settings)
         jobs = _jobs(films, output, rate)
+        if shots is not None and len(jobs) > 1:
+            raise SettingsError(
+                f"--shots {shots} is for one film, not for {len(jobs)}: colour that one alone"
+            )
         events.films = len(jobs)
         if dry_run:
             from vidcolor.cli.dry_run import print_plans

@@ -15,8 +15,9 @@ from vidcolor.errors import Interrupted, UnsupportedColorError, VerificationErro
 from vidcolor.evaluation.film_measures import FilmMeter, FilmScores, FrameScores, motion_between
 from vidcolor.evaluation.measures import Rgb, unit
 from vidcolor.frames import Frame, Plane, VideoInfo
+from vidcolor.luma import small_luma
 from vidcolor.media.reader import FilmReader
-from vidcolor.photographs.film_frames import frame_to_rgb, small_luma
+from vidcolor.photographs.film_frames import frame_to_rgb
 from vidcolor.photographs.photos import Photo
 from vidcolor.temporal.shots import ShotDetector
 
@@ -136,7 +137,7 @@ def find_cuts(film: Path, cancel: threading.Event | None = None) -> Cuts:
         for frame in reader:
             _stop_if(cancel)
             found.frames += 1
-            decisions = detector.push(small_luma(frame, reader.info.video))
+            decisions = detector.push(small_luma(frame, reader.info.video.layout.bit_depth))
             found.starts += [index for index, is_cut in decisions if is_cut]
     found.starts += [index for index, is_cut in detector.flush() if is_cut]
     return found

@@ -203,6 +203,25 @@ class AtomicFile:
         return temp
 
 
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a small file in one move; a crash leaves what was there before.
+
+    Raises
+    ------
+    DiskFullError, OutputFolderError
+        If it cannot be written.
+    """
+    file = AtomicFile(path)
+    try:
+        file.temp.write_bytes(content)
+        file.sync()
+        file.commit()
+    except OSError as error:
+        raise output_error(error, path) from error
+    finally:
+        file.abort()
+
+
 def _is_same_file(source: Path, output: Path) -> bool:
     try:
         return os.path.samefile(source, output)

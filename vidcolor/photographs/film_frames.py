@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from vidcolor.color import (
     luma_from_codes,
@@ -15,9 +14,6 @@ from vidcolor.color import (
 )
 from vidcolor.frames import Frame, Plane, VideoInfo
 from vidcolor.photographs.photos import Photo
-
-_DETECTOR_SHORT_SIDE = 144
-"""Pixels of the luma that shots are found on."""
 
 
 def frame_to_rgb(frame: Frame, video: VideoInfo, short_side: int) -> Photo | None:
@@ -63,13 +59,3 @@ def frame_to_rgb(frame: Frame, video: VideoInfo, short_side: int) -> Photo | Non
 
 def _shrunk(plane: Plane, size: tuple[int, int]) -> Plane:
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA))
-
-
-def small_luma(frame: Frame, video: VideoInfo) -> npt.NDArray[np.uint8]:
-    """8-bit luma of at most 144 px short side, as stored, on which shots are found."""
-    height, width = frame.luma.shape
-    scale = min(1.0, _DETECTOR_SHORT_SIDE / min(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(frame.luma, size, interpolation=cv2.INTER_AREA)
-    eight_bits: npt.NDArray[np.uint8] = (small >> (video.layout.bit_depth - 8)).astype(np.uint8)
-    return eight_bits

@@ -112,7 +112,11 @@ class TemporalSmoother:
         return ShotDetector.LOOK_BEHIND + self._radius, self.delay
 
     def push(
-        self, index: int, luma: npt.NDArray[np.uint8], ab: npt.NDArray[np.float32]
+        self,
+        index: int,
+        luma: npt.NDArray[np.uint8],
+        ab: npt.NDArray[np.float32],
+        is_cut: bool | None = None,
     ) -> list[SmoothedAb]:
         """Take the next frame; return the frames whose window is now complete, in order.
 
@@ -125,6 +129,9 @@ class TemporalSmoother:
         ab:
             (2, rows, columns) float32 CIE a*, b*, covering the same picture. Kept, not copied,
             until it comes out: do not write to it.
+        is_cut:
+            Whether the frame begins a shot, for those who know; None finds out. The same choice
+            for all frames of a film.
 
         Raises
         ------
@@ -137,7 +144,7 @@ class TemporalSmoother:
             raise ValueError(
                 f"ab changed its shape from {self._pending[-1].ab.shape} to {ab.shape}"
             )
-        decisions = self._detector.push(luma)
+        decisions = self._detector.push(luma) if is_cut is None else [(index, is_cut)]
         picture = self._estimator.prepare(luma, ab.shape[1:]) if self._radius else None
         self._pending.append(_Pending(index, ab, picture))
         return [done for _, is_cut in decisions for done in self._advance(is_cut)]

@@ -29,9 +29,10 @@ from vidcolor.errors import (
     UnsupportedColorError,
 )
 from vidcolor.frames import Frame, VideoInfo
+from vidcolor.luma import small_luma
 from vidcolor.media.atomic import output_error
 from vidcolor.media.reader import FilmReader
-from vidcolor.photographs.film_frames import frame_to_rgb, small_luma
+from vidcolor.photographs.film_frames import frame_to_rgb
 from vidcolor.temporal.shots import ShotDetector
 from vidcolor.training.film_frames import (
     Candidate,
@@ -198,7 +199,7 @@ def _shots(
         report.frames_read += 1
         watch(reader.report.frames)
         waiting.append(frame)
-        yield from decided(detector.push(small_luma(frame, video)))
+        yield from decided(detector.push(small_luma(frame, video.layout.bit_depth)))
     yield from decided(detector.flush())
     if shot.count:
         yield shot

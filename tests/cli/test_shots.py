@@ -1,0 +1,68 @@
+"""``vidcolor shots`` as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+
+from tests.cli.conftest import Program
+from tests.synthetic import make_film
+from vidcolor.temporal.shot_list import read_shot_list
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    return make_film(tmp_path / "film.mkv", frames=30, cuts=(12,))
+
+
+def test_the_list_is_shown_and_saved_beside_the_film(vidcolor: Program, film: Path) -> None:
+    result = vidcolor("shots", film)
+    assert result.exit_code == 0, result.stderr
+    rows = [line.split() for line in result.stdout.splitlines() if line.split()[-1:] == ["cut"]]
+    assert rows == [["2", "0.500", "s", "0.708", "s", "cut"]]
+    saved = read_shot_list(film.with_name("film.shots.toml"))
+    assert saved.film == "film.mkv"
+    assert [shot.begins for shot in saved.shots] == ["start", "cut"]
+    again = vidcolor("shots", film)
+    assert again.exit_code == 20
+    assert "--overwrite" in again.stderr
+    assert vidcolor("shots", film, "--overwrite", "-q").stdout == ""
+
+
+def test_a_table_and_a_sheet(vidcolor: Program, film: Path, tmp_path: Path) -> None:
+    table, sheet = tmp_path / "shots.csv", tmp_path / "shots.png"
+    result = vidcolor("shots", film, "-o", table, "--sheet", sheet, "--progress", "json")
+    assert result.exit_code == 0, result.stderr
+    *events, last = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [event["shots"]["done"] for event in events] == [25, 1, 2]
+    assert [shot["begins"] for shot in last["result"]["listed"]["shots"]] == ["start", "cut"]
+    assert len(read_shot_list(table).shots) == 2
+    assert cv2.imread(str(sheet)) is not None
+    assert not film.with_name("film.shots.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["-o", "list.txt"], 40, "a shot list ends in .toml or .csv"),
+        (["--sheet", "sheet.jpg"], 40, "the sheet is a PNG"),
+        (["-o", "nowhere/list.toml"], 22, "nowhere does not exist"),
+        (["--rate", "24"], 40, "--rate is for image sequences"),
+    ],
+)
+def test_what_cannot_be(
+    vidcolor: Program, film: Path, options: list[str], code: int, message: str
+) -> None:
+    result = vidcolor("shots", film, *options)
+    assert result.exit_code == code
+    (line,) = result.stderr.strip().splitlines()
+    assert message in line
+
+
+def test_a_wrong_film(vidcolor: Program, tmp_path: Path) -> None:
+    result = vidcolor("shots", tmp_path / "none.mkv")
+    assert result.exit_code == 3
+    assert not list(tmp_path.iterdir())

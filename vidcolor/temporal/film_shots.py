@@ -1,0 +1,172 @@
+"""The shots of a film file, and a sheet of pictures that shows them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vidcolor.errors import EmptyInputError, Interrupted
+from vidcolor.frames import Frame, VideoInfo
+from vidcolor.luma import small_luma
+from vidcolor.media.sequence import open_source
+from vidcolor.temporal.shot_finder import ShotFinder
+from vidcolor.temporal.shot_list import Shot, ShotList
+
+TILE_WIDTH, TILE_HEIGHT = 192, 108
+"""Pixels that a picture of the sheet fits into."""
+
+LABEL_HEIGHT = 18
+"""Pixels below each picture for its number and time."""
+
+SHEET_COLUMNS = 6
+"""Pictures side by side."""
+
+GAP = 6
+"""Pixels between pictures."""
+
+Sheet = npt.NDArray[np.uint8]
+"""(H, W) grey."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilmShots:
+    """What was found in a film."""
+
+    listed: ShotList
+    frames: int
+    end_s: float
+    """When the last frame is shown."""
+
+    @property
+    def spans(self) -> list[tuple[Shot, float]]:
+        """Each shot with its end in seconds."""
+        ends = [*(shot.start_s for shot in self.listed.shots[1:]), self.end_s]
+        return list(zip(self.listed.shots, ends, strict=True))
+
+
+def find_shots(
+    source: str | Path,
+    *,
+    rate: str | None = None,
+    keep_partial: bool = False,
+    cancel: threading.Event | None = None,
+    on_frame: Callable[[int, float], None] = lambda *_: None,
+) -> FilmShots:
+    """Find the cuts, dissolves and fades of a film, by its luma alone.
+
+    Parameters
+    ----------
+    source:
+        A film, or the pattern of an image sequence (``scan_%06d.tif``, with ``rate``).
+    keep_partial:
+        Accept a film that ends early or has packets that cannot be decoded.
+    cancel:
+        When set, `Interrupted` is raised.
+    on_frame:
+        Called after each frame with how many there were and the time of the last, in seconds.
+
+    Raises
+    ------
+    InputError
+        If the film cannot be read.
+    """
+    finder = ShotFinder()
+    end = 0.0
+    with open_source(source, rate=rate, keep_partial=keep_partial) as reader:
+        bits = reader.info.video.layout.bit_depth
+        for frame in reader:
+            if cancel is not None and cancel.is_set():
+                raise Interrupted
+            finder.push(small_luma(frame, bits), frame.time_s)
+            end = frame.time_s
+            on_frame(finder.frames, end)
+    shots = finder.finish()
+    if not shots:
+        raise EmptyInputError(f"{source} has no frames; check the file")
+    return FilmShots(ShotList(Path(source).name, tuple(shots)), finder.frames, end)
+
+
+def draw_sheet(
+    source: str | Path,
+    found: FilmShots,
+    *,
+    rate: str | None = None,
+    cancel: threading.Event | None = None,
+    on_shot: Callable[[int], None] = lambda _: None,
+) -> Sheet:
+    """One picture from the middle of each shot, with the shot's number and time.
+
+    Parameters
+    ----------
+    source, rate, cancel:
+        As for `find_shots`.
+    on_shot:
+        Called with the number of pictures drawn.
+
+    Raises
+    ------
+    InputError
+        If the film cannot be read.
+    """
+    tiles = []
+    for number, (shot, end) in enumerate(found.spans, 1):
+        if cancel is not None and cancel.is_set():
+            raise Interrupted
+        picture = _picture_at(source, (shot.start_s + end) / 2, rate)
+        label = f"{number}  {_clock(shot.start_s)}  {shot.begins}"
+        tiles.append(_tile(picture, label))
+        on_shot(number)
+    columns = min(SHEET_COLUMNS, len(tiles))
+    rows = math.ceil(len(tiles) / columns)
+    height, width = tiles[0].shape
+    sheet = np.zeros((rows * (height + GAP) + GAP, columns * (width + GAP) + GAP), np.uint8)
+    for tile, (row, column) in zip(
+        tiles, itertools.product(range(rows), range(columns)), strict=False
+    ):
+        y, x = GAP + row * (height + GAP), GAP + column * (width + GAP)
+        sheet[y : y + height, x : x + width] = tile
+    return sheet
+
+
+def _picture_at(source: str | Path, time_s: float, rate: str | None) -> Sheet:
+    """The first frame at or after ``time_s``, upright, with square pixels."""
+    with open_source(source, rate=rate, start_s=max(0.0, time_s), keep_partial=True) as reader:
+        frame = next(iter(reader), None)
+        if frame is None:  # only a damaged film has none here
+            return np.zeros((TILE_HEIGHT, TILE_WIDTH), np.uint8)
+        return _upright(frame, reader.info.video)
+
+
+def _upright(frame: Frame, video: VideoInfo) -> Sheet:
+    small = small_luma(frame, video.layout.bit_depth)
+    aspect = video.width * float(video.sample_aspect_ratio) / video.height
+    turns = round(video.rotation / 90) % 4
+    if turns % 2:
+        aspect = 1 / aspect
+    small = np.ascontiguousarray(np.rot90(small, turns))
+    width = min(TILE_WIDTH, max(1, round(TILE_HEIGHT * aspect)))
+    height = min(TILE_HEIGHT, max(1, round(TILE_WIDTH / aspect)))
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _tile(picture: Sheet, label: str) -> Sheet:
+    tile = np.zeros((TILE_HEIGHT + LABEL_HEIGHT, TILE_WIDTH), np.uint8)
+    height, width = picture.shape
+    y, x = (TILE_HEIGHT - height) // 2, (TILE_WIDTH - width) // 2
+    tile[y : y + height, x : x + width] = picture
+    baseline = (2, TILE_HEIGHT + LABEL_HEIGHT - 5)
+    cv2.putText(tile, label, baseline, cv2.FONT_HERSHEY_SIMPLEX, 0.38, 255, 1, cv2.LINE_AA)
+    return tile
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(max(0.0, seconds), 60)
+    return f"{int(minutes) // 60}:{int(minutes) % 60:02d}:{rest:06.3f}"

@@ -1,0 +1,210 @@
+"""A film's shots as a file that people can edit: TOML, or CSV for a spreadsheet.
+
+::
+
+    film = "old_film.mp4"
+
+    [[shot]]
+    start = 0.0
+    begins = "start"
+
+    [[shot]]
+    start = 12.345
+    begins = "dissolve"
+    transition = 0.5
+
+A shot begins with the first frame at or after ``start``, seconds in the film's own time.
+"""
+
+from __future__ import annotations
+
+import bisect
+import csv
+import io
+import itertools
+import json
+import math
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from vidcolor.errors import SettingsError
+
+Beginning = Literal["start", "cut", "dissolve", "fade"]
+"""How a shot begins; ``start`` is the film's own."""
+
+BEGINNINGS: tuple[str, ...] = get_args(Beginning)
+
+SUFFIXES = (".toml", ".csv")
+"""Of shot lists."""
+
+TOLERANCE_S = 0.0005
+"""A frame this much before a start belongs to it: written times are rounded."""
+
+_COLUMNS = ("start", "begins", "transition")
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One shot, up to the start of the next."""
+
+    start_s: float
+    """Of a dissolve or fade, its middle."""
+    begins: Beginning
+    transition_s: float = 0.0
+    """Length of the dissolve or fade."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShotList:
+    """The shots of one film, by time, at least one."""
+
+    film: str
+    """File name, without folder; empty if nobody wrote it down."""
+    shots: tuple[Shot, ...]
+
+    def index_at(self, time_s: float) -> int:
+        """Which shot a frame belongs to; one before the first start belongs to the first."""
+        starts = [shot.start_s for shot in self.shots]
+        return max(0, bisect.bisect_right(starts, time_s + TOLERANCE_S) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedShot:
+    """What a shot list says of one frame."""
+
+    number: int
+    """0-based count of the shots begun so far; a run may begin in the middle of a list."""
+    is_cut: bool
+    """The frame is the first after a cut, which no colour passes. Over dissolves and fades
+    colours may pass where motion can be followed."""
+
+
+class ShotWalk:
+    """Follows a film through its shot list."""
+
+    def __init__(self, shots: ShotList) -> None:
+        self._list = shots
+        self._index: int | None = None
+        self._number = -1
+
+    def next(self, time_s: float) -> ListedShot:
+        """The shot of the next frame, which is shown at ``time_s``."""
+        before, self._index = self._index, self._list.index_at(time_s)
+        begins = self._index != before
+        self._number += begins
+        return ListedShot(
+            self._number, begins and self._list.shots[self._index].begins in ("start", "cut")
+        )
+
+
+def write_shot_list(shots: ShotList, suffix: str) -> str:
+    """The text of a shot list file.
+
+    Parameters
+    ----------
+    suffix:
+        One of `SUFFIXES`.
+    """
+    return _as_csv(shots) if suffix == ".csv" else _as_toml(shots)
+
+
+def read_shot_list(path: Path) -> ShotList:
+    """Read a shot list, by hand or by `write_shot_list`.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be read, or naming what is wrong with which shot.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise SettingsError(f"{path} is no shot list: give a file that ends in .toml or .csv")
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # spreadsheets write a byte order mark
+        table = _csv_rows(text) if path.suffix.lower() == ".csv" else tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, csv.Error) as error:
+        raise SettingsError(
+            f"cannot read the shot list {path}: {error}; make one with vidcolor shots FILM"
+        ) from error
+    rows = table.get("shot")
+    if not isinstance(rows, list) or not rows:
+        raise SettingsError(f"{path} lists no shot: write at least one, with start = SECONDS")
+    shots = [_shot(path, number, row) for number, row in enumerate(rows, 1)]
+    for number, (earlier, later) in enumerate(itertools.pairwise(shots), 2):
+        if later.start_s <= earlier.start_s:
+            raise SettingsError(
+                f"{path}: shot {number} starts at {later.start_s:g} s, not after shot "
+                f"{number - 1} ({earlier.start_s:g} s); put the shots in order"
+            )
+    return ShotList(str(table.get("film", "")), tuple(shots))
+
+
+def _shot(path: Path, number: int, row: Any) -> Shot:
+    where = f"{path}: shot {number}"
+    if not isinstance(row, dict):
+        raise SettingsError(f"{where} is {row!r}; write [[shot]] with start = SECONDS below it")
+    unknown = [key for key in row if key not in _COLUMNS]
+    if unknown:
+        raise SettingsError(f"{where} has {unknown[0]!r}; allowed are {', '.join(_COLUMNS)}")
+    begins = row.get("begins", "cut")
+    if begins not in BEGINNINGS:
+        allowed = ", ".join(BEGINNINGS)
+        raise SettingsError(f"{where}: begins = {begins!r} is none of {allowed}")
+    return Shot(_seconds(where, row, "start"), begins, _seconds(where, row, "transition", 0.0))
+
+
+def _seconds(where: str, row: dict[str, Any], key: str, default: float | None = None) -> float:
+    value = row.get(key, default)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    seconds = float(value or 0) if is_number else math.nan
+    if math.isfinite(seconds) and (key == "start" or seconds >= 0):
+        return seconds
+    raise SettingsError(f"{where}: {key} = {value!r} is no number of seconds, such as 12.345")
+
+
+def _as_toml(shots: ShotList) -> str:
+    lines = [
+        "# A shot begins with the first frame at or after its start, in seconds.",
+        "# Edit, and use with: vidcolor run FILM --shots THIS_FILE",
+        # JSON escapes what TOML escapes; names that are not Unicode get question marks.
+        f"film = {json.dumps(shots.film.encode('utf-8', 'replace').decode(), ensure_ascii=False)}",
+    ]
+    for shot in shots.shots:
+        lines += ["", "[[shot]]", f"start = {_number(shot.start_s)}", f'begins = "{shot.begins}"']
+        if shot.transition_s:
+            lines.append(f"transition = {_number(shot.transition_s)}")
+    return "\n".join(lines) + "\n"
+
+
+def _as_csv(shots: ShotList) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for shot in shots.shots:
+        writer.writerow([_number(shot.start_s), shot.begins, _number(shot.transition_s)])
+    return text.getvalue()
+
+
+def _csv_rows(text: str) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = []
+    for row in csv.DictReader(io.StringIO(text, newline=""), strict=True):
+        filled = {str(key): value for key, value in row.items() if value not in (None, "")}
+        for key in ("start", "transition"):
+            if key in filled:
+                filled[key] = _as_number(filled[key])
+        rows.append(filled)
+    return {"shot": rows}
+
+
+def _as_number(text: Any) -> Any:
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return text
+
+
+def _number(value: float) -> str:
+    """Microseconds, without needless zeros, as TOML and spreadsheets read a float."""
+    text = f"{value:.6f}".rstrip("0")
+    return text + "0" if text.endswith(".") else text
