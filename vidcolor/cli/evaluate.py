@@ -100,10 +100,7 @@ def evaluate(
         ),
     ] = None,
     device: options.Device = None,
-    progress: Annotated[
-        Mode,
-        typer.Option(help="json: one object to a line, on stdout.", rich_help_panel=options.SHOWN),
-    ] = "auto",
+    progress: options.Progress = "auto",
     verbose: options.Verbose = 0,
     quiet: options.Quiet = False,
     log_file: options.LogFile = None,

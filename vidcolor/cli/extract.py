@@ -36,10 +36,7 @@ def extract(
     split: Annotated[
         float, typer.Option(min=0, max=1, metavar="SHARE", help="Shots kept for validation.")
     ] = 0.1,
-    progress: Annotated[
-        Mode,
-        typer.Option(help="json: one object to a line, on stdout.", rich_help_panel=options.SHOWN),
-    ] = "auto",
+    progress: options.Progress = "auto",
     verbose: options.Verbose = 0,
     quiet: options.Quiet = False,
     log_file: options.LogFile = None,

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from vidcolor.cli.progress import Mode
+
 NTSC_RATES = {
     "23.976": "24000/1001",
     "23.98": "24000/1001",
@@ -235,6 +237,10 @@ Overwrite = Annotated[
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", metavar="", help="Say what would be done; write nothing.")
+]
+
+Progress = Annotated[
+    Mode, typer.Option(help="json: one object to a line, on stdout.", rich_help_panel=SHOWN)
 ]
 
 Verbose = Annotated[

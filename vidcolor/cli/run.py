@@ -10,7 +10,6 @@ import typer
 
 from vidcolor.cli import options
 from vidcolor.cli.events import Events
-from vidcolor.cli.progress import Mode
 from vidcolor.cli.session import session
 from vidcolor.errors import SettingsError
 
@@ -70,10 +69,7 @@ def run(
     keep_partial: options.KeepPartial = False,
     allow_drop: options.AllowDrop = False,
     allow_hdr: options.AllowHdr = False,
-    progress: Annotated[
-        Mode,
-        typer.Option(help="json: one object to a line, on stdout.", rich_help_panel=options.SHOWN),
-    ] = "auto",
+    progress: options.Progress = "auto",
     verbose: options.Verbose = 0,
     quiet: options.Quiet = False,
     log_file: options.LogFile = None,

@@ -48,10 +48,7 @@ def shots(
     overwrite: options.Overwrite = False,
     rate: options.Rate = None,
     keep_partial: options.KeepPartial = False,
-    progress: Annotated[
-        Mode,
-        typer.Option(help="json: one object to a line, on stdout.", rich_help_panel=options.SHOWN),
-    ] = "auto",
+    progress: options.Progress = "auto",
     verbose: options.Verbose = 0,
     quiet: options.Quiet = False,
     log_file: options.LogFile = None,

@@ -116,10 +116,7 @@ def train(
             rich_help_panel=options.COLOR,
         ),
     ] = 1,
-    progress: Annotated[
-        Mode,
-        typer.Option(help="json: one object to a line, on stdout.", rich_help_panel=options.SHOWN),
-    ] = "auto",
+    progress: options.Progress = "auto",
     verbose: options.Verbose = 0,
     quiet: options.Quiet = False,
     log_file: options.LogFile = None,
