@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import gc
 import json
 import tempfile
 from pathlib import Path
@@ -180,16 +181,19 @@ def main() -> None:
         for batch in FixedBatches(library.train.spaced(2000), 64)
     ]
     mean_ab = torch.stack(targets).mean(dim=0).reshape(1, 2, 1, 1)
+    val = library.val
+    del library  # each training reads its own
     rates = read_rates(options.output / "rates.json", options.networks, options.data)
     rows = []
     for name in ("grey", "mean ab"):
-        rows.append(row(name, "", "", "", scores(name, None, library.val, mean_ab)))
+        rows.append(row(name, "", "", "", scores(name, None, val, mean_ab)))
     for name in options.networks:
         folder = options.output / name
         weights = folder / f"{load_recipe(f'train-{name}').name}.safetensors"
         if not weights.exists():
             minutes = options.smoke_minutes if name in SMOKE else options.minutes
             train(name, options.data, folder, minutes, rates[name], options.imagenet)
+            gc.collect()  # a trainer and its photographs are in a circle of references
         rate = rates[name]
         network = load_checkpoint(weights).network
         mark = " (smoke run)" if name in SMOKE else ""
@@ -199,7 +203,7 @@ def main() -> None:
                 f"{network.num_parameters / 1e6:.1f}",
                 f"{gflops(network):.1f}",
                 f"{rate:.0f}",
-                scores(name, network, library.val, mean_ab),
+                scores(name, network, val, mean_ab),
             )
         )
         print(" | ".join(rows[-1]), flush=True)

@@ -75,6 +75,17 @@ def test_an_error_in_the_worker_reaches_the_trainer() -> None:
         next(iter(PhotoBatches(maker, lambda: 0)))
 
 
+def test_some_pictures_are_titles() -> None:
+    phases = ({"share": 1.0, "size": 32, "batch": 4},)
+    recipe = quick_recipe(**{"data.cards": 0.5, "phases": phases})
+    maker = BatchMaker(_photos(9), PhotoSet(), recipe)
+    pictures = torch.cat([maker.batch(step).rgb for step in range(12)])
+    neutral = (pictures.amax(dim=-1) == pictures.amin(dim=-1)).flatten(1).all(dim=1)
+    assert 0.2 < neutral.float().mean() < 0.8
+    again = BatchMaker(_photos(9), PhotoSet(), recipe, threads=1)
+    assert torch.equal(maker.batch(5).rgb, again.batch(5).rgb)
+
+
 @given(count=st.integers(1, 30), seed=st.integers(0, 5), start=st.integers(0, 100))
 def test_every_pass_shows_every_photo_once(count: int, seed: int, start: int) -> None:
     order = PhotoOrder(np.ones(count), seed, stream=0)

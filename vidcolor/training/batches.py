@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from vidcolor.photographs.cards import draw_card
 from vidcolor.photographs.photos import Photo, PhotoSet
 from vidcolor.training.recipe import CropRecipe, Recipe
 
@@ -198,7 +199,11 @@ class BatchMaker:
         self, size: int, pick: tuple[PhotoSet, int], seed: np.random.SeedSequence
     ) -> npt.NDArray[np.uint8]:
         photos, index = pick
-        return random_crop(photos[index], size, self._recipe.crop, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        cards = self._recipe.data.cards
+        if cards and rng.random() < cards:
+            return draw_card(size, rng)
+        return random_crop(photos[index], size, self._recipe.crop, rng)
 
     def close(self) -> None:
         """End the worker threads."""

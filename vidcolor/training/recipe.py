@@ -70,6 +70,8 @@ class DataRecipe(_Settings):
     their files whenever they are shown."""
     min_chroma: float = Field(default=3.0, ge=0)
     """Photos with a lower mean of max(R,G,B) − min(R,G,B), 0…255, are taken for grey: left out."""
+    cards: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the pictures that are drawn titles and leaders, whose truth is neutral."""
 
 
 class PhaseRecipe(_Settings):
