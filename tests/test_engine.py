@@ -36,7 +36,6 @@ from vidcolor.errors import (
     VerificationError,
 )
 from vidcolor.frames import ColorTags
-from vidcolor.luma import chroma_spread
 from vidcolor.media.writer import FilmWriter
 from vidcolor.models.base import Prediction
 from vidcolor.report import RunReport
@@ -158,7 +157,10 @@ def test_every_preset_colours(preset, tmp_path, colorizer):
     assert report.frames_out == 10
     # The untrained network's colours are strong; a grey output would be a failure passed off.
     bits = report.bit_depth
-    assert max(chroma_spread(plane, bits) for plane in chroma(output)[0]) > 2
+    off_neutral = [
+        np.abs(plane.astype(int) - (128 << bits - 8)).mean() for plane in chroma(output)[0]
+    ]
+    assert max(off_neutral) > 2 << bits - 8
     assert report.luma_identical == (0 if preset == "preview" else 10)
     assert len(audio_packets(output)) == len(audio_packets(source))
 
@@ -262,6 +264,67 @@ def test_a_film_in_colour_is_noticed_and_its_luma_kept(tmp_path, colorizer):
     grey = make_film(tmp_path / "grey.mkv")
     report = color_film(grey, tmp_path / "out2.mkv", settings_of("archive"), colorizer=colorizer)
     assert not any("source is in colour" in notice for notice in report.notices)
+
+
+def _tinted(path: Path, **film: Any) -> Path:
+    """A film of two shots: sepia, then in colour."""
+    shots = [
+        make_film(
+            path.with_name(f"{name}.mkv"), frames=9, colorful=name == "color", codec="ffv1", **film
+        )
+        for name in ("sepia", "color")
+    ]
+    with av.open(str(path), "w") as container:
+        stream = None
+        for count, shot in enumerate(shots):
+            with av.open(str(shot)) as reader:
+                for index, frame in enumerate(reader.decode(video=0)):
+                    if stream is None:
+                        stream = container.add_stream("ffv1", rate=24)
+                        stream.width, stream.height = frame.width, frame.height
+                        stream.pix_fmt = frame.format.name
+                    if count == 0:
+                        for plane, value in zip(frame.planes[1:], (110, 150), strict=True):
+                            plane.update(bytes([value]) * plane.buffer_size)
+                    frame.pts, frame.time_base = 9 * count + index, Fraction(1, 24)
+                    frame.pict_type = 0
+                    container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("keeps_tint", [False, True])
+@pytest.mark.parametrize("keeps_color", [False, True])
+def test_shots_can_keep_the_colours_that_they_have(tmp_path, colorizer, keeps_tint, keeps_color):
+    source = _tinted(tmp_path / "film.mkv")
+    settings = settings_of(
+        "archive", look__keep_tint=keeps_tint, look__keep_color_shots=keeps_color
+    )
+    report = color_film(source, tmp_path / "out.mkv", settings, colorizer=colorizer)
+    assert_same_luma_and_times(source, tmp_path / "out.mkv")
+    pairs = zip(chroma(source), chroma(tmp_path / "out.mkv"), strict=True)
+    same = [all(np.array_equal(p, q) for p, q in zip(*pair, strict=True)) for pair in pairs]
+    assert same == [keeps_tint] * 9 + [keeps_color] * 9
+    notices = " ".join(report.notices)
+    assert ("and keep their own colours" in notices) is keeps_color
+    assert ("--keep-color-shots leaves" in notices) is not keeps_color
+    assert ("and keep their tint" in notices) is keeps_tint
+    assert "1 of 2 shots, first at 0.38 s" in notices
+
+
+def test_kept_colours_are_widened_and_scaled_with_the_luma(tmp_path, colorizer):
+    source = make_film(tmp_path / "film.mkv", frames=6, colorful=True)
+    deep = settings_of(
+        look__keep_color_shots=True, encode__min_bits=10, encode__codec="ffv1", encode__options={}
+    )
+    color_film(source, tmp_path / "deep.mkv", deep, colorizer=colorizer)
+    for own, wide in zip(chroma(source), chroma(tmp_path / "deep.mkv"), strict=True):
+        for plane, widened in zip(own, wide, strict=True):
+            np.testing.assert_array_equal(plane.astype(int) << 2, widened)
+    preview = settings_of("preview", look__keep_color_shots=True)
+    color_film(source, tmp_path / "small.mkv", preview, colorizer=colorizer)
+    for own, small in zip(chroma(source), chroma(tmp_path / "small.mkv"), strict=True):
+        assert abs(own[0].mean() - small[0].mean()) < 3
 
 
 class TestEndings:

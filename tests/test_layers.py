@@ -15,7 +15,7 @@ PACKAGE = Path(vidcolor.__file__).parent
 LAYERS = (
     ("errors",),
     ("frames",),
-    ("luma",),
+    ("luma", "source_color"),
     ("resources",),
     ("config",),
     ("color",),

@@ -1,4 +1,4 @@
-"""What the encoder gets as luma, and what counts as a coloured source."""
+"""What the encoder gets as luma, and what shots are found on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vidcolor.frames import ColorTags, EncodeTarget, Frame, PixelLayout
-from vidcolor.luma import COLORED_SPREAD, chroma_spread, is_colored, luma_crc, target_luma
+from vidcolor.luma import SMALL_SHORT_SIDE, luma_crc, small_luma, target_luma
 
 RAMP = np.arange(64, dtype=np.uint8).reshape(8, 8)
 
@@ -42,17 +42,12 @@ def test_the_checksum_is_of_packed_rows(dtype):
     assert luma_crc(plane) != luma_crc(plane ^ 1)
 
 
-class TestIsColored:
-    @pytest.mark.parametrize("bit_depth", [8, 10])
-    @pytest.mark.parametrize(("off", "colored"), [(0, False), (5, False), (8, True)])
-    def test_distance_from_neutral_in_eight_bit_codes(self, bit_depth, off, colored):
-        assert 5 < COLORED_SPREAD < 8
-        dtype = np.uint8 if bit_depth == 8 else np.uint16
-        neutral = np.full((16, 16), 128 << bit_depth - 8, dtype)
-        tinted = neutral + dtype(off << bit_depth - 8)
-        assert chroma_spread(tinted, bit_depth) == off
-        frame = Frame(0, neutral, 0, Fraction(1, 24), chroma=(neutral, tinted))
-        assert is_colored(frame, bit_depth) is colored
-
-    def test_a_frame_without_chroma_is_not(self):
-        assert not is_colored(Frame(0, RAMP, 0, Fraction(1, 24)), 8)
+@pytest.mark.parametrize("bit_depth", [8, 10, 12])
+def test_small_luma_has_eight_bits_and_keeps_its_shape(bit_depth):
+    dtype = np.uint8 if bit_depth == 8 else np.uint16
+    plane = np.full((288, 512), 200 << (bit_depth - 8), dtype)
+    small = small_luma(Frame(0, plane, 0, Fraction(1, 24)), bit_depth)
+    assert small.dtype == np.uint8
+    assert small.shape == (SMALL_SHORT_SIDE, 256)
+    assert (small == 200).all()
+    assert small_luma(Frame(0, plane[:40, :60], 0, Fraction(1, 24)), bit_depth).shape == (40, 60)

@@ -76,6 +76,10 @@ class LookSettings(_Settings):
 
     strength: float = Field(default=1.0, ge=0.0, le=3.0)
     """Gain on a* and b*: 0 is grey, 1 the network's own."""
+    keep_tint: bool = False
+    """Shots of one hue, tinted or toned prints, keep the source's chroma."""
+    keep_color_shots: bool = False
+    """Shots that are in colour already keep the source's chroma."""
 
 
 class RunSettings(_Settings):

@@ -11,11 +11,10 @@ import threading
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from vidcolor.color import ChromaRenderer
 from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid, SmallPicture
@@ -23,7 +22,7 @@ from vidcolor.config import RunSettings
 from vidcolor.errors import Interrupted, SettingsError, VerificationError
 from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo
 from vidcolor.look import Look
-from vidcolor.luma import is_colored, luma_crc, target_luma
+from vidcolor.luma import luma_crc, target_luma
 from vidcolor.media.output import Writer, open_writer, plan_any, verify_any
 from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan, default_output
 from vidcolor.media.reader import FilmReader
@@ -31,12 +30,17 @@ from vidcolor.media.sequence import SequenceReader, open_source
 from vidcolor.media.verify import VerifyReport
 from vidcolor.media.writer import WriteReport
 from vidcolor.report import ProgressEvent, ProgressMeter, RunReport, read_notices
+from vidcolor.source_color import (
+    DECIDING_FRAMES,
+    SourceColor,
+    SourceShots,
+    kept_chroma,
+    majority,
+    source_color,
+)
 from vidcolor.stages import StageClock, run_stages
 from vidcolor.temporal.shot_list import ListedShot, ShotList, ShotWalk, read_shot_list
-from vidcolor.temporal.smooth import TemporalSmoother
-
-COLOR_WATCH_STEP = 12
-"""Every so many frames the source's chroma is looked at."""
+from vidcolor.temporal.smooth import SmoothedAb, TemporalSmoother
 
 LEAST_COLOR = 0.5
 """Largest |a*| or |b*| of a frame, in CIE units, below which it counts as left without colour."""
@@ -52,6 +56,8 @@ class _Work:
     frame: Frame
     small: SmallPicture
     has_chroma: bool
+    source: SourceColor
+    """What the decoded chroma holds."""
     listed: ListedShot | None = None
     """By the shot list, if there is one."""
     ab: AbPlanes | None = None
@@ -65,6 +71,16 @@ class _Work:
         if self.colored is not None:
             planes += self.colored.cb.nbytes + self.colored.cr.nbytes
         return planes + self.small.lightness.nbytes
+
+
+@dataclass(slots=True)
+class _SourceShot:
+    """Frames of a shot that wait until it is known what colours the source has in it."""
+
+    number: int
+    waiting: list[tuple[_Work, SmoothedAb]] = field(default_factory=list)
+    keeps: bool | None = None
+    """Whether the source's chroma stays; None while that is undecided."""
 
 
 def color_film(
@@ -169,7 +185,17 @@ class _FilmRun:
         self.clock = StageClock()
         self.progress = ProgressMeter(self.info, settings, on_progress)
         self.frames_without_color = 0
-        self.source_notice: str | None = None
+        self.source_shots = SourceShots()
+        look = settings.look
+        self.kept = {
+            color
+            for color, keeps in (
+                (SourceColor.TINTED, look.keep_tint),
+                (SourceColor.COLORED, look.keep_color_shots),
+            )
+            if keeps
+        }
+        """Shots of these keep the source's chroma."""
         video = self.info.video
         self.grid: NetworkGrid = colorizer.grid(
             video.width, video.height, video.sample_aspect_ratio, video.rotation
@@ -228,20 +254,13 @@ class _FilmRun:
                 video.layout.bit_depth,
                 full_range,
             )
-            if frame.index % COLOR_WATCH_STEP == 0:
-                self._watch_color(frame)
-            colored_source = frame.chroma is not None
-            frame.chroma = None  # not needed any more
+            has_chroma = frame.chroma is not None
+            source = source_color(frame, video.layout.bit_depth)
+            if not self.kept:
+                frame.chroma = None  # not needed any more
             self.pts.append(frame.pts)
             listed = self.shots.next(frame.time_s) if self.shots else None
-            yield _Work(frame, small, colored_source, listed)
-
-    def _watch_color(self, frame: Frame) -> None:
-        if self.source_notice is None and is_colored(frame, self.info.video.layout.bit_depth):
-            self.source_notice = (
-                f"the source is in colour (first seen at {frame.time_s:.2f} s): "
-                "its own colours are replaced, only its luma is used"
-            )
+            yield _Work(frame, small, has_chroma, source, listed)
 
     def _predict(self, works: Iterator[_Work]) -> Iterable[_Work]:
         size = self.colorizer.fix_batch(self.grid)
@@ -266,6 +285,34 @@ class _FilmRun:
         return batch
 
     def _render(self, works: Iterator[_Work]) -> Iterable[_Work]:
+        for shot in self._decided(self._steadied(works)):
+            for work, item in shot.waiting:
+                yield self._colored(work, item, shot)
+            shot.waiting.clear()
+
+    def _decided(self, frames: Iterable[tuple[_Work, SmoothedAb]]) -> Iterator[_SourceShot]:
+        """Each shot, several times: whenever there are frames and it is known what to do."""
+        shot: _SourceShot | None = None
+        for work, item in frames:
+            number = work.listed.number if work.listed else item.shot_index
+            if shot is None or number != shot.number:
+                if shot is not None:
+                    yield self._settled(shot)
+                shot = _SourceShot(number)
+            shot.waiting.append((work, item))
+            if shot.keeps is not None or len(shot.waiting) == DECIDING_FRAMES:
+                yield self._settled(shot)
+        if shot is not None:
+            yield self._settled(shot)
+
+    def _settled(self, shot: _SourceShot) -> _SourceShot:
+        if shot.keeps is None:
+            color = majority([work.source for work, _ in shot.waiting])
+            self.source_shots.add(color, shot.waiting[0][0].frame.time_s)
+            shot.keeps = color in self.kept
+        return shot
+
+    def _steadied(self, works: Iterator[_Work]) -> Iterator[tuple[_Work, SmoothedAb]]:
         smoother = TemporalSmoother(self.settings.temporal.radius)
         bits = self.info.video.layout.bit_depth
         waiting: dict[int, _Work] = {}
@@ -276,19 +323,22 @@ class _FilmRun:
                 "temporal", smoother.push, index, work.small.luma_u8(bits), work.ab, is_cut
             )
             for item in steadied:
-                yield self._colored(waiting.pop(item.index), item.ab, item.shot_index)
+                yield waiting.pop(item.index), item
         for item in self.clock.call("temporal", smoother.flush):
-            yield self._colored(waiting.pop(item.index), item.ab, item.shot_index)
+            yield waiting.pop(item.index), item
         if waiting:
             raise RuntimeError(f"{len(waiting)} frames were lost while smoothing")
 
-    def _colored(self, work: _Work, ab: npt.NDArray[np.float32], shot: int) -> _Work:
+    def _colored(self, work: _Work, item: SmoothedAb, shot: _SourceShot) -> _Work:
         luma = self.clock.call("luma", target_luma, work.frame.luma, self.target)
-        if np.abs(ab).max() < LEAST_COLOR:
-            self.frames_without_color += 1
-        cb, cr = self.clock.call("chroma", self.renderer.render, luma, self.look.apply(ab))
+        if shot.keeps and work.frame.chroma is not None:
+            bits = self.info.video.layout.bit_depth
+            cb, cr = self.clock.call("chroma", kept_chroma, work.frame, bits, self.target)
+        else:
+            self.frames_without_color += bool(np.abs(item.ab).max() < LEAST_COLOR)
+            cb, cr = self.clock.call("chroma", self.renderer.render, luma, self.look.apply(item.ab))
         work.colored = ColoredFrame(work.frame, luma, cb, cr)
-        work.shot = work.listed.number if work.listed else shot
+        work.shot = shot.number
         return work
 
     def _write(self, works: Iterator[_Work], writer: Writer) -> Iterable[None]:
@@ -318,7 +368,10 @@ class _FilmRun:
             )
 
     def _color_notices(self) -> list[str]:
-        notices = [self.source_notice] if self.source_notice else []
+        look = self.settings.look
+        notices = self.source_shots.notices(
+            keeps_color=look.keep_color_shots, keeps_tint=look.keep_tint
+        )
         if self.frames_without_color and self.look.strength:
             notices.append(
                 f"{self.frames_without_color} of {self.progress.frames_written} frames "

@@ -135,7 +135,7 @@ class Frame:
     duration: int = 0
     """In ticks of ``time_base``; 0 when unknown."""
     chroma: tuple[Plane, Plane] | None = None
-    """The source's (Cb, Cr), if any: used only to notice films that are in colour."""
+    """The source's (Cb, Cr), if any: to notice colours and tints, and to keep them if asked."""
     alpha: Plane | None = None
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Luma between the decoder and the encoder, and whether a frame has colours of its own."""
+"""Luma between the decoder and the encoder."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcolor.frames import EncodeTarget, Frame, Plane
-
-COLORED_SPREAD = 6.0
-"""Mean distance of chroma from neutral, in 8-bit codes, above which a film counts as coloured.
-Tape noise and a sepia tint stay below it on a black-and-white film."""
 
 SMALL_SHORT_SIDE = 144
 """Pixels of the luma that shots are found on."""
@@ -49,17 +45,3 @@ def small_luma(frame: Frame, bit_depth: int) -> npt.NDArray[np.uint8]:
 def luma_crc(luma: Plane) -> int:
     """CRC-32 of a luma plane's code values, rows packed."""
     return zlib.crc32(np.ascontiguousarray(luma).data)
-
-
-def is_colored(frame: Frame, bit_depth: int) -> bool:
-    """Whether the chroma of a frame with ``bit_depth`` bits is further from neutral than noise
-    or a tint; see `COLORED_SPREAD`."""
-    planes = frame.chroma or ()
-    return any(chroma_spread(plane, bit_depth) > COLORED_SPREAD for plane in planes)
-
-
-def chroma_spread(plane: Plane, bit_depth: int) -> float:
-    """Mean distance of a chroma plane from neutral, in 8-bit codes."""
-    sample = plane[::8, ::8].astype(np.float32)
-    neutral = float(1 << (bit_depth - 1))
-    return float(np.abs(sample - neutral).mean()) / (1 << (bit_depth - 8))

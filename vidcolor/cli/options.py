@@ -133,6 +133,26 @@ Vividness = Annotated[
     ),
 ]
 
+KeepTint = Annotated[
+    bool,
+    typer.Option(
+        "--keep-tint",
+        metavar="",
+        help="Leave tinted and toned shots as they are.",
+        rich_help_panel=COLOR,
+    ),
+]
+
+KeepColorShots = Annotated[
+    bool,
+    typer.Option(
+        "--keep-color-shots",
+        metavar="",
+        help="Leave shots that are in colour already as they are.",
+        rich_help_panel=COLOR,
+    ),
+]
+
 Smooth = Annotated[
     int | None,
     typer.Option(

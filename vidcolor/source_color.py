@@ -1,0 +1,133 @@
+"""The colours that a source already has: none, the one hue of a tinted print, or all of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+
+import cv2
+import numpy as np
+
+from vidcolor.frames import EncodeTarget, Frame, Plane
+
+COLORED_SPREAD = 6.0
+"""Mean distance of chroma from neutral, in 8-bit codes, above which a frame has colours. Tape noise
+on a black-and-white film stays below it."""
+
+TINTED_SPREAD = 2.0
+"""The same for a frame of one hue, which noise is not."""
+
+ONE_HUE_STRAY = 2.0
+"""8-bit codes. Chroma that differs from one line through neutral by less than this (root mean
+square) has one hue, if it lies on one side of neutral."""
+
+ONE_HUE_SIDE = 0.97
+"""Share of the samples on the same side."""
+
+DECIDING_FRAMES = 4
+"""From the start of a shot; what most of them are, the shot is."""
+
+_SAMPLES = 32
+"""Chroma is looked at in so many samples along each side."""
+
+
+class SourceColor(Enum):
+    """What the chroma of a frame or shot holds."""
+
+    NEUTRAL = "black and white"
+    TINTED = "tinted"
+    COLORED = "in colour"
+
+
+def source_color(frame: Frame, bit_depth: int) -> SourceColor:
+    """Look at the chroma of one frame."""
+    if frame.chroma is None:
+        return SourceColor.NEUTRAL
+    neutral, step = float(1 << (bit_depth - 1)), float(1 << (bit_depth - 8))
+    planes = [(_sampled(plane) - neutral) / step for plane in frame.chroma]
+    chroma = np.stack(planes)  # (2, n) 8-bit codes
+    spread = float(np.abs(chroma).mean(axis=1).max())
+    if spread > TINTED_SPREAD and _has_one_hue(chroma):
+        return SourceColor.TINTED
+    return SourceColor.COLORED if spread > COLORED_SPREAD else SourceColor.NEUTRAL
+
+
+def _sampled(plane: Plane) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    rows, columns = (max(1, size // _SAMPLES) for size in plane.shape)
+    return plane[::rows, ::columns].astype(np.float64).ravel()
+
+
+def _has_one_hue(chroma: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> bool:
+    values, vectors = np.linalg.eigh(chroma @ chroma.T / chroma.shape[1])
+    along = vectors[:, 1] @ chroma
+    side = max((along > 0).mean(), (along < 0).mean())
+    return bool(values[0] < ONE_HUE_STRAY**2 and side > ONE_HUE_SIDE)
+
+
+def majority(frames: list[SourceColor]) -> SourceColor:
+    """What most are; of equals the first."""
+    return Counter(frames).most_common(1)[0][0]
+
+
+def kept_chroma(frame: Frame, bit_depth: int, target: EncodeTarget) -> tuple[Plane, Plane]:
+    """The source's own chroma as the encoder gets it.
+
+    The planes themselves where size and depth agree; else scaled, and widened as luma is.
+
+    Parameters
+    ----------
+    frame:
+        With chroma.
+    bit_depth:
+        Of the source.
+    """
+    assert frame.chroma is not None
+    shift = target.layout.bit_depth - bit_depth
+    cb, cr = (_fitted(plane, target.chroma_size, shift) for plane in frame.chroma)
+    return cb, cr
+
+
+def _fitted(plane: Plane, size: tuple[int, int], shift: int) -> Plane:
+    height, width = plane.shape
+    if (width, height) != size:
+        shrinks = size[0] <= width and size[1] <= height
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        plane = cv2.resize(plane, size, interpolation=method)
+    if shift > 0:
+        plane = np.left_shift(plane.astype(np.uint16), shift)
+    return plane
+
+
+@dataclass(slots=True)
+class SourceShots:
+    """Counts what the shots of a film are."""
+
+    counts: Counter[SourceColor] = field(default_factory=Counter)
+    first_s: dict[SourceColor, float] = field(default_factory=dict)
+
+    def add(self, color: SourceColor, start_s: float) -> None:
+        """One more shot."""
+        self.counts[color] += 1
+        self.first_s.setdefault(color, start_s)
+
+    def notices(self, *, keeps_color: bool, keeps_tint: bool) -> list[str]:
+        """What a user should know."""
+        total = self.counts.total()
+        found = []
+        if count := self.counts[SourceColor.COLORED]:
+            at = f"{count} of {total} shots, first at {self.first_s[SourceColor.COLORED]:.2f} s"
+            found.append(
+                f"{at}, are in colour and keep their own colours"
+                if keeps_color
+                else f"the source is in colour ({at}): its own colours are replaced, only its luma "
+                "is used; --keep-color-shots leaves such shots as they are"
+            )
+        if count := self.counts[SourceColor.TINTED]:
+            at = f"{count} of {total} shots, first at {self.first_s[SourceColor.TINTED]:.2f} s"
+            found.append(
+                f"{at}, are tinted and keep their tint"
+                if keeps_tint
+                else f"{at}, are tinted: the tint is replaced; --keep-tint leaves them as they are"
+            )
+        return found
