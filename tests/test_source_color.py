@@ -39,7 +39,7 @@ NOISE = np.random.default_rng(0).normal(0, 3, (2, *SHAPE))
     [
         (plane(0), plane(0), SourceColor.NEUTRAL),
         (NOISE[0], NOISE[1], SourceColor.NEUTRAL),  # tape noise
-        (plane(1), plane(-1), SourceColor.NEUTRAL),  # a cast nobody sees
+        (plane(2), plane(-2), SourceColor.NEUTRAL),  # a cast nobody sees
         (plane(-8), plane(10), SourceColor.TINTED),
         (-20 * RAMP - 1, 25 * RAMP + 1, SourceColor.TINTED),  # toned: only the darks
         (plane(-40) + NOISE[0] / 3, plane(30) + NOISE[1] / 3, SourceColor.TINTED),

@@ -11,12 +11,12 @@ import numpy as np
 
 from vidcolor.frames import EncodeTarget, Frame, Plane
 
-COLORED_SPREAD = 6.0
-"""Mean distance of chroma from neutral, in 8-bit codes, above which a frame has colours. Tape noise
-on a black-and-white film stays below it."""
+COLORED_STRENGTH = 5.0
+"""Distance of chroma from neutral, in 8-bit codes, that a twentieth of a frame in colour passes.
+The noise of tapes has been averaged out by then, their faint large blotches stay below."""
 
-TINTED_SPREAD = 2.0
-"""The same for a frame of one hue, which noise is not."""
+TINTED_STRENGTH = 4.0
+"""The same for a frame of one hue."""
 
 ONE_HUE_STRAY = 2.0
 """8-bit codes. Chroma that differs from one line through neutral by less than this (root mean
@@ -28,8 +28,11 @@ ONE_HUE_SIDE = 0.97
 DECIDING_FRAMES = 4
 """From the start of a shot; what most of them are, the shot is."""
 
-_SAMPLES = 32
-"""Chroma is looked at in so many samples along each side."""
+_CELLS = 16
+"""Chroma is looked at averaged to so many cells along each side."""
+
+_SAMPLES = 8
+"""Of a cell, along each side, that are averaged."""
 
 
 class SourceColor(Enum):
@@ -47,15 +50,18 @@ def source_color(frame: Frame, bit_depth: int) -> SourceColor:
     neutral, step = float(1 << (bit_depth - 1)), float(1 << (bit_depth - 8))
     planes = [(_sampled(plane) - neutral) / step for plane in frame.chroma]
     chroma = np.stack(planes)  # (2, n) 8-bit codes
-    spread = float(np.abs(chroma).mean(axis=1).max())
-    if spread > TINTED_SPREAD and _has_one_hue(chroma):
+    strength = float(np.percentile(np.abs(chroma).max(axis=0), 95))
+    if strength > TINTED_STRENGTH and _has_one_hue(chroma):
         return SourceColor.TINTED
-    return SourceColor.COLORED if spread > COLORED_SPREAD else SourceColor.NEUTRAL
+    return SourceColor.COLORED if strength > COLORED_STRENGTH else SourceColor.NEUTRAL
 
 
 def _sampled(plane: Plane) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    rows, columns = (max(1, size // _SAMPLES) for size in plane.shape)
-    return plane[::rows, ::columns].astype(np.float64).ravel()
+    rows, columns = (max(1, size // (_CELLS * _SAMPLES)) for size in plane.shape)
+    some = np.ascontiguousarray(plane[::rows, ::columns], np.float32)
+    size = min(_CELLS, some.shape[1]), min(_CELLS, some.shape[0])
+    cells = cv2.resize(some, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cells, np.float64).ravel()
 
 
 def _has_one_hue(chroma: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> bool:
