@@ -4,8 +4,8 @@
 
 Each experiment is the recipe train-filmnet with one change, trained for the same steps from the
 same seed (``--seed`` repeats them with another) and measured on the same held-out photographs.
-PSNR alone would reward pale colours: the table also gives PSNR where the decode temperature makes
-the colours as vivid as every other experiment's, interpolated along the sweep of temperatures.
+PSNR alone would reward pale colours: the table also gives PSNR where a gain on the plain mean of
+the bins makes the colours as vivid as every other experiment's, interpolated between gains.
 ``--output`` keeps the runs; a later call goes on with those that are missing there.
 """
 
@@ -24,7 +24,8 @@ from vidcolor.training.memory import keep_freed_memory
 from vidcolor.training.recipe import load_recipe
 from vidcolor.training.run import run_training
 
-TEMPERATURES = (0.15, 0.2, 0.27, 0.38, 0.5, 0.65, 0.8, 1.0)
+TEMPERATURES = (0.38, 1.0)
+GAINS = (0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8)
 
 COLORFULNESS = 0.6
 """Share of the truth's colourfulness at which PSNRs are compared."""
@@ -71,14 +72,19 @@ def recipe_changes(name: str, steps: int, seed: int) -> dict[str, Any]:
         "validation.every_steps": steps,
         "validation.photos": 512,
         "validation.temperatures": TEMPERATURES,
+        "validation.gains": GAINS,
         "validation.pictures": 4,
         **wanted,
     }
 
 
 def psnr_at(sweep: dict[str, dict[str, float]], colorfulness: float) -> float | None:
-    """PSNR of the sweep where the colourfulness is that share of the truth's, if it gets there."""
-    points = sorted((s["colorfulness_ratio"], s["psnr_rgb"]) for s in sweep.values())
+    """PSNR of the sweep of gains at T = 1 where the colourfulness is that share of the truth's."""
+    points = sorted(
+        (scores["colorfulness_ratio"], scores["psnr_rgb"])
+        for name, scores in sweep.items()
+        if name.startswith("1 × ")
+    )
     shares, decibels = zip(*points, strict=True)
     if not shares[0] <= colorfulness <= shares[-1]:
         return None
@@ -111,15 +117,15 @@ def main() -> None:
                 device="cpu",
             )
         training = load_checkpoint(weights).info.training
-        sweep, scores = training["temperature"]["sweep"], training["scores"]
+        sweep, scores = training["decoding"]["sweep"], training["scores"]
         at_same = psnr_at(sweep, COLORFULNESS)
         rows.append(
             [
                 name,
                 "–" if at_same is None else f"{at_same:.2f}",
-                f"{sweep['0.38']['psnr_rgb']:.2f}",
-                f"{sweep['0.38']['colorfulness_ratio']:.0%}",
-                f"{sweep['1']['psnr_rgb']:.2f}",
+                f"{sweep['0.38 × 1']['psnr_rgb']:.2f}",
+                f"{sweep['0.38 × 1']['colorfulness_ratio']:.0%}",
+                f"{sweep['1 × 1']['psnr_rgb']:.2f}",
                 f"{scores['val_film']['psnr_rgb']:.2f}",
                 f"{scores['held_out']['psnr_rgb']:.2f}",
                 f"{training['hours'] * 60:.0f}",

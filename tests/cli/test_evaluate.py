@@ -157,3 +157,14 @@ def test_mistakes_are_one_clear_line(
     assert result.exit_code == code, result.stderr
     assert words in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_curve_over_the_strength(vidcolor: Program, checkpoint: Path, photos: Path) -> None:
+    options = ("--strength", "0", "--strength", "1", "--protocol", "luma", "--progress", "json")
+    result = vidcolor("evaluate", "--photos", photos, "--checkpoint", checkpoint, *options)
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads(result.stdout.splitlines()[-1])["result"]
+    rows = {row["name"]: row for row in figures["tables"][0]["rows"]}
+    plain, none = checkpoint.stem, f"{checkpoint.stem}, strength 0"
+    values = [rows[name]["measures"]["colorfulness"]["value"] for name in (none, plain)]
+    assert values[0] < 1 < values[1]

@@ -59,8 +59,26 @@ def test_temperature_can_be_set_later_and_is_kept_in_the_config() -> None:
     assert FilmNet(**network.config()).temperature == 0.1
 
 
+def test_gain_scales_ab_and_is_kept_in_the_config() -> None:
+    network = FilmNet().eval()
+    torch.nn.init.normal_(network.logits.weight)
+    L = random_lightness(1)
+    with torch.no_grad():
+        plain = network(L).ab
+        network.gain = 1.25
+        torch.testing.assert_close(network(L).ab, 1.25 * plain)
+    assert FilmNet(**network.config()).gain == 1.25
+
+
 @pytest.mark.parametrize(
-    "config", [{"temperature": 0.0}, {"temperature": math.nan}, {"drop_path": 1.0}]
+    "config",
+    [
+        {"temperature": 0.0},
+        {"temperature": math.nan},
+        {"drop_path": 1.0},
+        {"gain": 0.0},
+        {"gain": math.nan},
+    ],
 )
 def test_impossible_config_is_refused(config: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(config))):

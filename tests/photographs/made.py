@@ -81,6 +81,7 @@ def quick_recipe(**changes: Any) -> Recipe:
         "validation.photos": 4,
         "validation.size": 32,
         "validation.temperatures": (0.4, 1.0),
+        "validation.gains": (1.0, 1.5),
         "loss.prior_photos": 8,
     }
     return load_recipe("train-filmnet", {**small, **changes})

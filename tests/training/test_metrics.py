@@ -8,8 +8,9 @@ from tests.photographs.made import photograph
 from vidcolor.color import rgb_to_lab, rgb_to_luma
 from vidcolor.training.metrics import (
     ColorScores,
+    Decoding,
     ScoreKeeper,
-    choose_temperature,
+    choose_decoding,
     color_at_constant_luma,
     colorfulness,
 )
@@ -75,11 +76,13 @@ def _scores(psnr: float, colorful: float) -> ColorScores:
 
 
 def test_the_best_psnr_among_the_colourful_enough_is_chosen() -> None:
-    by_temperature = {
-        0.2: _scores(22.0, 0.9),
-        0.4: _scores(23.0, 0.7),
-        0.6: _scores(24.0, 0.5),
+    vivid, middle, pale = Decoding(0.2, 1.0), Decoding(1.0, 1.3), Decoding(1.0, 1.0)
+    by_decoding = {
+        vivid: _scores(22.0, 0.9),
+        middle: _scores(23.0, 0.7),
+        pale: _scores(24.0, 0.5),
     }
-    assert choose_temperature(by_temperature, 0.65) == 0.4
-    assert choose_temperature(by_temperature, 0.0) == 0.6
-    assert choose_temperature(by_temperature, 2.0) == 0.2
+    assert choose_decoding(by_decoding, 0.65) == middle
+    assert choose_decoding(by_decoding, 0.0) == pale
+    assert choose_decoding(by_decoding, 2.0) == vivid
+    assert str(middle) == "1 × 1.3"

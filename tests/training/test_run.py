@@ -30,6 +30,7 @@ from vidcolor.errors import (
     UnknownCheckpointError,
 )
 from vidcolor.models.checkpoint import load_checkpoint
+from vidcolor.models.filmnet import FilmNet
 from vidcolor.photographs.photos import PhotoSet
 from vidcolor.training.callbacks import TrainingProgress
 from vidcolor.training.export import BEST_CHECKPOINT, LAST_CHECKPOINT, export_stored
@@ -227,9 +228,12 @@ def test_what_a_finished_run_leaves_behind(straight: _Run) -> None:
     assert training["hours"] >= 0
     assert any(source["terms"] for source in training["sources"])
     assert "research" in loaded.info.licence
-    chosen = training["temperature"]["chosen"]
-    assert loaded.network.temperature == chosen  # type: ignore[comparison-overlap]
-    assert set(training["temperature"]["sweep"]) == {"0.4", "1"}
+    network = loaded.network
+    assert isinstance(network, FilmNet)
+    assert training["decoding"]["chosen"] == f"{network.temperature:g} × {network.gain:g}"
+    sweep = training["decoding"]["sweep"]
+    assert set(sweep) == {"0.4 × 1", "0.4 × 1.5", "1 × 1", "1 × 1.5"}
+    assert sweep["1 × 1.5"]["colorfulness_ratio"] > sweep["1 × 1"]["colorfulness_ratio"]
     average = {
         name.removeprefix("average."): value
         for name, value in straight.state()["state_dict"].items()
@@ -372,7 +376,7 @@ def test_a_run_that_no_longer_gets_better_ends_and_keeps_its_best(
 ) -> None:
     run = _Run(shards, tmp_path / "run")
     changes = {
-        "max_steps": 12,
+        "max_steps": 40,
         "optimizer.rate": 1e-9,
         "optimizer.schedule": "plateau",
         "optimizer.plateau_patience": 0,
@@ -383,7 +387,7 @@ def test_a_run_that_no_longer_gets_better_ends_and_keeps_its_best(
         "validation.keep": "best",
     }
     result = run(quick_recipe(**changes))
-    assert result.steps < 12
+    assert result.steps < 40
     assert result.checkpoint is not None
     best = torch.load(tmp_path / "run" / BEST_CHECKPOINT, weights_only=True)
     assert load_checkpoint(result.checkpoint).info.training["steps"] == best["global_step"]

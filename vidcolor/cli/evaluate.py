@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from vidcolor.cli.console import jsonable, one_line, plain, print_json, stderr, 
 from vidcolor.cli.measuring import (
     Report,
     Result,
+    Wanted,
     Watch,
     load_colorizers,
     load_judges,
@@ -64,6 +66,14 @@ def evaluate(
         list[float] | None,
         typer.Option(metavar="X", help="Several draw a curve; may be repeated.", show_default="1"),
     ] = None,
+    strength: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="X",
+            help="Gain on the colours; several draw a curve; may be repeated.",
+            show_default="1",
+        ),
+    ] = None,
     smooth: options.Smooth = None,
     protocol: Annotated[
         Literal["both", "luma", "lab"],
@@ -107,7 +117,11 @@ def evaluate(
 ) -> None:
     """Measure colours against the truth: photographs in colour, or a film in colour."""
     with session(-1 if quiet else verbose, log_file):
-        both = {"--vividness": vividness, "--checkpoint": checkpoint}
+        both = {
+            "--vividness": vividness,
+            "--checkpoint": checkpoint,
+            "--strength": strength,
+        }
         _check_choice(
             photos,
             film,
@@ -116,9 +130,10 @@ def evaluate(
             protocol=protocol,
         )
         if colored and not any(both.values()):
-            wanted: list[tuple[str, float]] = []  # only what was coloured elsewhere
+            wanted: list[Wanted] = []  # only what was coloured elsewhere
         else:
-            wanted = [(n, v) for n in checkpoint or ["default"] for v in vividness or [1.0]]
+            choices = checkpoint or ["default"], vividness or [1.0], strength or [1.0]
+            wanted = [Wanted(*choice) for choice in itertools.product(*choices)]
         folder = _make_folder(output)
         mode: Mode = "none" if quiet and progress == "auto" else progress
         with tempfile.TemporaryDirectory(prefix="vidcolor-") as scratch:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vidcolor.cli.signals import StopRequest
 from vidcolor.errors import SettingsError
 
 if TYPE_CHECKING:
     from vidcolor.colorizer import Colorizer
+    from vidcolor.config import LookSettings
     from vidcolor.evaluation.colorings import Coloring
     from vidcolor.evaluation.report import Page, Table
     from vidcolor.report import ProgressEvent
@@ -41,19 +42,41 @@ class Result:
     """One line under the tables."""
 
 
-def load_colorizers(wanted: list[tuple[str, float]], device: str | None) -> dict[str, Colorizer]:
-    """Colorizers by the name of their row."""
-    from vidcolor.colorizer import Colorizer
-    from vidcolor.config import NetworkSettings, validate_settings
+class Wanted(NamedTuple):
+    """A row to be measured."""
 
-    names = [row_name(checkpoint, vividness) for checkpoint, vividness in wanted]
+    checkpoint: str
+    vividness: float = 1.0
+    strength: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A checkpoint, loaded, and the gain on its colours."""
+
+    colorizer: Colorizer
+    look: LookSettings
+
+
+def load_colorizers(wanted: list[Wanted], device: str | None) -> dict[str, Measured]:
+    """What is measured, by the name of its row."""
+    from vidcolor.colorizer import Colorizer
+    from vidcolor.config import LookSettings, NetworkSettings, validate_settings
+
+    names = [row_name(one) for one in wanted]
     if len(set(names)) < len(names):  # two runs of one recipe
-        names = [row_name(checkpoint, vividness, whole=True) for checkpoint, vividness in wanted]
+        names = [row_name(one, whole=True) for one in wanted]
     _require_different(names)
-    loaded = {}
-    for name, (checkpoint, vividness) in zip(names, wanted, strict=True):
-        given = {"checkpoint": checkpoint, "vividness": vividness, "device": device or "auto"}
-        loaded[name] = Colorizer(validate_settings(NetworkSettings, given, origin="options"))
+    loaded: dict[str, Measured] = {}
+    colorizers: dict[tuple[str, float], Colorizer] = {}
+    for name, (checkpoint, vividness, strength) in zip(names, wanted, strict=True):
+        look = validate_settings(LookSettings, {"strength": strength}, origin="options")
+        key = checkpoint, vividness
+        if key not in colorizers:
+            given = {"checkpoint": checkpoint, "vividness": vividness, "device": device or "auto"}
+            settings = validate_settings(NetworkSettings, given, origin="options")
+            colorizers[key] = Colorizer(settings)
+        loaded[name] = Measured(colorizers[key], look)
     return loaded
 
 
@@ -72,18 +95,20 @@ def load_judges(lpips: Path | None, fid: Path | None) -> dict[str, Any]:
     return {"lpips": Lpips(lpips) if lpips else None, "fid": Fid(fid) if fid else None}
 
 
-def row_name(checkpoint: str, vividness: float, *, whole: bool = False) -> str:
-    """``default``, or ``default, vividness 1.5``; ``whole`` keeps a file's path."""
-    is_file = checkpoint.endswith(".safetensors") and not whole
-    stem = Path(checkpoint).stem if is_file else checkpoint
-    return stem if vividness == 1.0 else f"{stem}, vividness {vividness:g}"
+def row_name(wanted: Wanted, *, whole: bool = False) -> str:
+    """``default``, or ``default, vividness 1.5, strength 1.2``; ``whole`` keeps a file's path."""
+    is_file = wanted.checkpoint.endswith(".safetensors") and not whole
+    name = Path(wanted.checkpoint).stem if is_file else wanted.checkpoint
+    if wanted.vividness != 1.0:
+        name += f", vividness {wanted.vividness:g}"
+    return name if wanted.strength == 1.0 else f"{name}, strength {wanted.strength:g}"
 
 
 def measure_photos(
     photos: Path,
     most: int | None,
     protocol: str,
-    colorizers: dict[str, Colorizer],
+    measured: dict[str, Measured],
     judges: dict[str, Any],
     watch: Watch,
 ) -> Result:
@@ -92,12 +117,16 @@ def measure_photos(
     from vidcolor.evaluation.pictures import PhotoFiles, evaluate_photos
     from vidcolor.evaluation.protocols import PROTOCOLS
     from vidcolor.evaluation.report import photo_json, photo_page, photo_table
+    from vidcolor.look import Look
 
     files = PhotoFiles(photos, most)
-    colorings: list[Coloring] = [Network(name, one) for name, one in colorizers.items()]
-    first_name, first = next(iter(colorizers.items()))
-    colorings.append(Network(f"{first_name}, film-like input", first, film_like=True))
-    colorings.append(Oracle(first))
+    colorings: list[Coloring] = [
+        Network(name, one.colorizer, Look.from_settings(one.look)) for name, one in measured.items()
+    ]
+    first_name, first = next(iter(measured.items()))
+    look = Look.from_settings(first.look)
+    as_film = Network(f"{first_name}, film-like input", first.colorizer, look, film_like=True)
+    colorings += [as_film, Oracle(first.colorizer)]
     evaluation = evaluate_photos(
         files,
         colorings,
@@ -121,7 +150,7 @@ def measure_photos(
     return Result(
         [photo_table(table) for table in evaluation.tables],
         page,
-        {"checkpoints": _identities(colorizers), **photo_json(evaluation)},
+        {"checkpoints": _identities(measured), **photo_json(evaluation)},
         note,
     )
 
@@ -129,7 +158,7 @@ def measure_photos(
 def measure_film(
     film: Path,
     colored: list[Path],
-    colorizers: dict[str, Colorizer],
+    measured: dict[str, Measured],
     smooth: int | None,
     scratch: Path,
     watch: Watch,
@@ -143,11 +172,11 @@ def measure_film(
     names = [path.name for path in colored]
     if len(set(names)) < len(names):
         names = [str(path) for path in colored]
-    _require_different([*names, *colorizers])
+    _require_different([*names, *measured])
     rows = dict(zip(names, colored, strict=True))
-    for index, (name, colorizer) in enumerate(colorizers.items()):
+    for index, (name, one) in enumerate(measured.items()):
         rows[name] = scratch / f"{index}.mkv"
-        _color(film, rows[name], colorizer, smooth, name, watch)
+        _color(film, rows[name], one, smooth, name, watch)
     evaluation = evaluate_film(
         film, rows, cancel=watch.stop.event, on_progress=partial(watch.report, "measuring")
     )
@@ -156,7 +185,7 @@ def measure_film(
     return Result(
         [film_table(evaluation)],
         lambda: film_page(evaluation, title, about),
-        {"checkpoints": _identities(colorizers), **film_json(evaluation)},
+        {"checkpoints": _identities(measured), **film_json(evaluation)},
         f"{len(evaluation.times_s)} frames, {len(evaluation.cuts)} shots",
     )
 
@@ -164,7 +193,7 @@ def measure_film(
 def _color(
     film: Path,
     output: Path,
-    colorizer: Colorizer,
+    measured: Measured,
     smooth: int | None,
     name: str,
     watch: Watch,
@@ -173,7 +202,7 @@ def _color(
     from vidcolor.config import load_preset, override
     from vidcolor.engine import color_film
 
-    changes: dict[str, Any] = {"allow_drop": True}
+    changes: dict[str, Any] = {"allow_drop": True, "look.strength": measured.look.strength}
     if smooth is not None:
         changes["temporal.radius"] = smooth
 
@@ -182,10 +211,11 @@ def _color(
 
     settings = override(load_preset("archive"), changes)
     stop = watch.stop.event
-    color_film(film, output, settings, colorizer=colorizer, cancel=stop, on_progress=report)
+    color_film(
+        film, output, settings, colorizer=measured.colorizer, cancel=stop, on_progress=report
+    )
 
 
-def _identities(colorizers: dict[str, Colorizer]) -> dict[str, dict[str, str]]:
-    return {
-        name: {"name": one.info.name, "sha256": one.info.sha256} for name, one in colorizers.items()
-    }
+def _identities(measured: dict[str, Measured]) -> dict[str, dict[str, str]]:
+    infos = {name: one.colorizer.info for name, one in measured.items()}
+    return {name: {"name": info.name, "sha256": info.sha256} for name, info in infos.items()}

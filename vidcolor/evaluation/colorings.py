@@ -16,6 +16,7 @@ import torch
 from vidcolor.color import lightness_from_luma
 from vidcolor.colorizer import Colorizer
 from vidcolor.evaluation.protocols import Ab, Subject, lightness_at
+from vidcolor.look import Look
 from vidcolor.photographs.degradation import DegradationRecipe, FilmDegradation
 
 LIGHTNESS_LEVELS = 101
@@ -121,14 +122,19 @@ class Network:
         Of the row.
     colorizer:
         What colours.
+    look:
+        What is done to its colours; nothing by default.
     film_like:
         Shows it the picture as old film would (grain, scratches, blur, tone curve …); the colours
         are put on the clean picture, so that only they are compared.
     """
 
-    def __init__(self, name: str, colorizer: Colorizer, *, film_like: bool = False) -> None:
+    def __init__(
+        self, name: str, colorizer: Colorizer, look: Look | None = None, *, film_like: bool = False
+    ) -> None:
         self.name = name
         self._colorizer = colorizer
+        self._look = look or Look()
         self._degrade = FilmDegradation(FILM_LIKE, seed=1) if film_like else None
 
     def ab(self, subject: Subject, index: int) -> Ab:
@@ -137,7 +143,8 @@ class Network:
             subject = self._as_film(subject, index)
         height, width = subject.lightness.shape
         grid = self._colorizer.grid(width, height)
-        return self._colorizer.predict([lightness_at(subject, grid.width, grid.height)])[0]
+        ab = self._colorizer.predict([lightness_at(subject, grid.width, grid.height)])[0]
+        return self._look.apply(ab)
 
     def _as_film(self, subject: Subject, index: int) -> Subject:
         assert self._degrade is not None

@@ -14,6 +14,7 @@ to 32…42 dB, far above what any network reaches.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -186,6 +187,10 @@ class FilmNet(ColorNetwork):
     temperature:
         Decode temperature of the annealed mean; may be set at any time and is kept in
         checkpoints.
+    gain:
+        Factor on the decoded ab; the same holds for it. Where several colours are likely their
+        mean is paler than each, and a gain brings back colourfulness at a much smaller error than
+        a low temperature does.
     """
 
     architecture: ClassVar[str] = "filmnet"
@@ -194,14 +199,20 @@ class FilmNet(ColorNetwork):
     rules: ClassVar[InputRules] = InputRules(short_side=256, multiple_of=32)
 
     def __init__(
-        self, drop_path: float = 0.0, temperature: float = bins.ANNEALED_MEAN_TEMPERATURE
+        self,
+        drop_path: float = 0.0,
+        temperature: float = bins.ANNEALED_MEAN_TEMPERATURE,
+        gain: float = 1.0,
     ) -> None:
         super().__init__()
         if not 0.0 <= drop_path < 1.0:
             raise ValueError(f"drop_path must be in [0, 1), not {drop_path}")
         if not temperature > 0.0:
             raise ValueError(f"temperature must be above 0, not {temperature}")
+        if not 0.0 < gain < math.inf:
+            raise ValueError(f"gain must be above 0, not {gain}")
         self.temperature = temperature
+        self.gain = gain
         self._drop_path = drop_path
         width = BOTTLENECK_CHANNELS
         taps = mobilenet.TAP_CHANNELS
@@ -242,7 +253,11 @@ class FilmNet(ColorNetwork):
 
     def config(self) -> dict[str, Any]:
         """See `ColorNetwork.config`."""
-        return {"drop_path": self._drop_path, "temperature": self.temperature}
+        return {
+            "drop_path": self._drop_path,
+            "temperature": self.temperature,
+            "gain": self.gain,
+        }
 
     def set_vividness(self, vividness: float) -> None:
         """See `ColorNetwork.set_vividness`: divides the temperature."""
@@ -288,7 +303,11 @@ class FilmNet(ColorNetwork):
         decoded, _ = self._features(L)
         logits = self.logits(decoded)
         residual = RESIDUAL_LIMIT * torch.tanh(self.residual(decoded).float())
-        return Prediction(ab=bins.decode(logits, self.temperature) + residual, logits=logits)
+        return Prediction(ab=self.decode(logits, residual), logits=logits)
+
+    def decode(self, logits: Tensor, residual: Tensor) -> Tensor:
+        """(N, 2, h, w) ab from both heads, with the present temperature and gain."""
+        return self.gain * (bins.decode(logits, self.temperature) + residual)
 
     def _features(self, L: Tensor) -> tuple[Tensor, Tensor]:
         """Decoder features (N, 96, h/4, w/4) and the picture's global vector (N, 256)."""

@@ -22,7 +22,7 @@ from vidcolor.training.batches import FixedBatches
 from vidcolor.training.gan import GanModule
 from vidcolor.training.library import PhotoLibrary
 from vidcolor.training.losses import ab_target
-from vidcolor.training.metrics import ColorScores, ScoreKeeper, choose_temperature
+from vidcolor.training.metrics import ColorScores, Decoding, ScoreKeeper, choose_decoding
 from vidcolor.training.module import ColorModule, unit_rgb
 from vidcolor.training.recipe import Recipe
 
@@ -60,17 +60,15 @@ def finish(
     network = module.average
     training = describe_run(recipe, library, steps, module.hours_trained, output)
     _require_finite(network, steps)
+    scores: dict[str, dict[str, Any]] = {**module.latest_scores}
     if isinstance(network, FilmNet):
-        scored_at = network.temperature
-        training["temperature"] = set_best_temperature(network, library.val, recipe)
-        for name, scores in module.latest_scores.items():
-            chosen = training["temperature"]["sweep"][f"{network.temperature:g}"]
-            module.latest_scores[name] = (
-                {**chosen, "temperature": network.temperature}
-                if name == "val"
-                else {**scores, "temperature": scored_at}
-            )
-    training["scores"] = module.latest_scores
+        scored_with = str(Decoding(network.temperature, network.gain))
+        training["decoding"] = set_best_decoding(network, library.val, recipe)
+        chosen = training["decoding"]["chosen"]
+        scores = {name: {**values, "decoding": scored_with} for name, values in scores.items()}
+        scores["val"] = {**training["decoding"]["sweep"][chosen], "decoding": chosen}
+        module.latest_scores["val"] = training["decoding"]["sweep"][chosen]
+    training["scores"] = scores
     path = output / f"{recipe.name}.safetensors"
     save_checkpoint(
         path,
@@ -169,31 +167,36 @@ def describe_run(
 
 
 @torch.no_grad()
-def sweep_temperatures(
+def sweep_decodings(
     network: FilmNet, photos: PhotoSet, recipe: Recipe
-) -> dict[float, ColorScores]:
-    """Scores of ``network`` on clean ``photos`` for each decode temperature of the recipe."""
+) -> dict[Decoding, ColorScores]:
+    """Scores of ``network`` on clean ``photos`` for each decoding of the recipe."""
     was_training = network.training
     network.eval()
     device = next(network.parameters()).device
-    keepers = {t: ScoreKeeper() for t in recipe.validation.temperatures}
-    some = photos.spaced(recipe.validation.photos)
-    for batch in FixedBatches(some, recipe.validation.size):
+    validation = recipe.validation
+    keepers = {
+        Decoding(temperature, gain): ScoreKeeper()
+        for temperature in validation.temperatures
+        for gain in validation.gains
+    }
+    for batch in FixedBatches(photos.spaced(validation.photos), validation.size):
         rgb = unit_rgb(batch.rgb).to(device)
         target = ab_target(rgb, network.stride)
         output = network.forward_train(lightness_from_luma(rgb_to_luma(rgb)))
-        for temperature, keeper in keepers.items():
-            keeper.add(rgb, bins.decode(output.logits, temperature) + output.residual, target)
+        means = {
+            temperature: bins.decode(output.logits, temperature) + output.residual
+            for temperature in validation.temperatures
+        }
+        for decoding, keeper in keepers.items():
+            keeper.add(rgb, means[decoding.temperature] * decoding.gain, target)
     network.train(was_training)
-    return {temperature: keeper.scores() for temperature, keeper in keepers.items()}
+    return {decoding: keeper.scores() for decoding, keeper in keepers.items()}
 
 
-def set_best_temperature(network: FilmNet, photos: PhotoSet, recipe: Recipe) -> dict[str, Any]:
-    """Choose the decode temperature on ``photos``, store it in ``network``, return the sweep."""
-    scores = sweep_temperatures(network, photos, recipe)
-    chosen = choose_temperature(scores, recipe.validation.min_colorfulness)
-    network.temperature = chosen
-    return {
-        "chosen": chosen,
-        "sweep": {f"{temperature:g}": s.as_dict() for temperature, s in scores.items()},
-    }
+def set_best_decoding(network: FilmNet, photos: PhotoSet, recipe: Recipe) -> dict[str, Any]:
+    """Choose temperature and gain on ``photos``, store them in ``network``, return the sweep."""
+    scores = sweep_decodings(network, photos, recipe)
+    chosen = choose_decoding(scores, recipe.validation.min_colorfulness)
+    network.temperature, network.gain = chosen
+    return {"chosen": str(chosen), "sweep": {str(d): s.as_dict() for d, s in scores.items()}}

@@ -1,9 +1,10 @@
-"""Numbers by which a run is watched, and the choice of the decode temperature."""
+"""Numbers by which a run is watched, and the choice of the decoding."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -107,16 +108,26 @@ def _psnr(squared_error: Tensor, peak: float) -> Tensor:
     return decibels
 
 
-def choose_temperature(by_temperature: dict[float, ColorScores], min_colorfulness: float) -> float:
-    """The temperature with the best PSNR among those that are colourful enough.
+class Decoding(NamedTuple):
+    """How `FilmNet` makes ab of its bins."""
+
+    temperature: float
+    gain: float
+
+    def __str__(self) -> str:
+        return f"{self.temperature:g} × {self.gain:g}"
+
+
+def choose_decoding(by_decoding: dict[Decoding, ColorScores], min_colorfulness: float) -> Decoding:
+    """The decoding with the best PSNR among those that are colourful enough.
 
     If none reaches ``min_colorfulness`` (a share of the truth's), the most colourful one.
     """
     enough = {
-        temperature: scores
-        for temperature, scores in by_temperature.items()
+        decoding: scores
+        for decoding, scores in by_decoding.items()
         if scores.colorfulness_ratio >= min_colorfulness
     }
     if enough:
-        return max(enough, key=lambda t: enough[t].psnr_rgb)
-    return max(by_temperature, key=lambda t: by_temperature[t].colorfulness_ratio)
+        return max(enough, key=lambda d: enough[d].psnr_rgb)
+    return max(by_decoding, key=lambda d: by_decoding[d].colorfulness_ratio)

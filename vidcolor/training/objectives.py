@@ -9,7 +9,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from vidcolor.errors import SettingsError
-from vidcolor.models import bins
 from vidcolor.models.base import ColorNetwork, Prediction
 from vidcolor.models.filmnet import FilmNet, TrainingOutput
 from vidcolor.training.losses import ColorLoss, RegressionLoss
@@ -65,7 +64,7 @@ class BinObjective(Objective):
     def ab(self, response: TrainingOutput, network: ColorNetwork) -> Tensor:
         """See `Objective.ab`."""
         assert isinstance(network, FilmNet)
-        return bins.decode(response.logits, network.temperature) + response.residual
+        return network.decode(response.logits, response.residual)
 
 
 class ClassObjective(Objective):

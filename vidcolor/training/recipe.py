@@ -174,7 +174,7 @@ class OptimizerRecipe(_Settings):
 
 
 class ValidationRecipe(_Settings):
-    """How the run is watched, and how the decode temperature is chosen."""
+    """How the run is watched, and how the decoding is chosen."""
 
     every_steps: int = Field(default=500, ge=1)
     """Steps between validations."""
@@ -189,9 +189,13 @@ class ValidationRecipe(_Settings):
     )
     """Decode temperatures that filmnet tries at the end. Below Zhang et al.'s 0.38 there is
     little more colour, but PSNR falls quickly and neighbouring cells disagree."""
+    gains: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        default=(1.0, 1.1, 1.2, 1.3, 1.4), min_length=1
+    )
+    """Factors on ab that filmnet tries with each temperature."""
     min_colorfulness: float = Field(default=0.65, ge=0)
-    """The chosen temperature has the best PSNR among those whose colourfulness is at least
-    this share of the truth's; where none has that much, the most colourful one is taken."""
+    """The chosen decoding has the best PSNR among those whose colourfulness is at least this
+    share of the truth's; where none has that much, the most colourful one is taken."""
     patience: int = Field(default=0, ge=0)
     """End the run after this many validations in a row without a lower loss; 0 never does."""
     keep: Literal["last", "best"] = "last"
