@@ -153,7 +153,7 @@ def _load_shots(path: str | None, source: Path) -> ShotList | None:
     if path is None:
         return None
     shots = read_shot_list(Path(path))
-    if shots.film not in ("", source.name):
+    if not shots.is_of(source.name):
         raise SettingsError(
             f"{path} lists the shots of {shots.film!r}, not of {source.name!r}: make a list with "
             "vidcolor shots, or correct the film's name in it"
@@ -259,7 +259,7 @@ class _FilmRun:
             if not self.kept:
                 frame.chroma = None  # not needed any more
             self.pts.append(frame.pts)
-            listed = self.shots.next(frame.time_s) if self.shots else None
+            listed = self.shots.next(frame.time_s - self.info.origin_s) if self.shots else None
             yield _Work(frame, small, has_chroma, source, listed)
 
     def _predict(self, works: Iterator[_Work]) -> Iterable[_Work]:

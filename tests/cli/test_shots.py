@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -66,3 +67,25 @@ def test_a_wrong_film(vidcolor: Program, tmp_path: Path) -> None:
     result = vidcolor("shots", tmp_path / "none.mkv")
     assert result.exit_code == 3
     assert not list(tmp_path.iterdir())
+
+
+def test_a_film_that_does_not_begin_at_zero(vidcolor: Program, tmp_path: Path) -> None:
+    film = make_film(tmp_path / "late.mkv", frames=30, cuts=(12,), start_pts=100_000)
+    result = vidcolor("shots", film, "--sheet", tmp_path / "sheet.png")
+    assert result.exit_code == 0, result.stderr
+    starts = [shot.start_s for shot in read_shot_list(tmp_path / "late.shots.toml").shots]
+    assert starts == pytest.approx([0, 0.5], abs=0.002)
+    sheet = cv2.imread(str(tmp_path / "sheet.png"))
+    assert sheet is not None
+    assert sheet[20:100].std() > 5
+
+
+def test_names_that_are_not_unicode(
+    vidcolor: Program, checkpoint: Path, film: Path, tmp_path: Path
+) -> None:
+    odd = film.rename(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mkv")))
+    assert vidcolor("shots", odd, "-q").exit_code == 0
+    made = odd.with_suffix(".shots.toml")
+    assert read_shot_list(made).film == "caf?.mkv"
+    result = vidcolor("run", odd, "--checkpoint", checkpoint, "--shots", made, "-q")
+    assert result.exit_code == 0, result.stderr

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from rich.console import Console
     from rich.text import Text
 
@@ -82,6 +83,11 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, Fraction | Path | Exception):
         return str(value)
     return value
+
+
+def settings_line(settings: BaseModel) -> str:
+    """Settings for a log; a path in them need not be Unicode."""
+    return json.dumps(jsonable(settings.model_dump()), separators=(",", ":"))
 
 
 def clock(seconds: float | None) -> str:

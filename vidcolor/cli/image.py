@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidcolor.cli import options
-from vidcolor.cli.console import plain, stdout
+from vidcolor.cli.console import plain, settings_line, stdout
 from vidcolor.cli.films import (
     check_spares_inputs,
     expand_all,
@@ -75,7 +75,7 @@ def image(
         network = validate_settings(NetworkSettings, wanted, origin="options")
         gain = {} if strength is None else {"strength": strength}
         look = validate_settings(LookSettings, gain, origin="options")
-        log.debug("settings %s %s", network.model_dump_json(), look.model_dump_json())
+        log.debug("settings %s %s", settings_line(network), settings_line(look))
         jobs = plan_photos(find_photos(photos), output)
         code = _color_all(jobs, network, look.strength, overwrite, quiet)
         if code:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from vidcolor.cli.console import settings_line
 from vidcolor.config import RunSettings
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ colours that the film had are about to be replaced."""
 def tell_settings(settings: RunSettings) -> None:
     """The settings of all films."""
     log.info("preset %s: %s", settings.preset, settings.description)
-    log.debug("settings %s", settings.model_dump_json())
+    log.debug("settings %s", settings_line(settings))
 
 
 def tell_start(source: str, output: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from vidcolor.cli.signals import stop_on_signals
 from vidcolor.errors import Interrupted, SettingsError
 
 if TYPE_CHECKING:
-    from vidcolor.temporal.film_shots import FilmShots, Sheet
+    from vidcolor.temporal.film_shots import FilmShots
 
 LIST_SUFFIX = ".shots.toml"
 """Of the list beside a film, ``NAME.shots.toml``."""
@@ -67,10 +68,12 @@ def shots(
         mode: Mode = "none" if quiet and progress == "auto" else progress
         with stop_on_signals(lambda: None) as stop, _reporting(mode) as tell:
             try:
-                found, drawn = _work(film, rate, keep_partial, sheet is not None, stop.event, tell)
+                found = _find(film, rate, keep_partial, stop.event, tell)
+                _write_list(path, found)
+                if sheet is not None:
+                    _draw(sheet, film, rate, found, stop.event, tell)
             except Interrupted:
                 raise Interrupted(stop.signal_number) from None
-        _write(path, sheet, found, drawn)
         if progress == "json":
             print_json({"result": found})
         elif not quiet:
@@ -92,40 +95,46 @@ Tell = Callable[[str, int, float], None]
 """Called with what is counted, how many there were, and the film's time in seconds."""
 
 
-def _work(
-    film: str, rate: str | None, keep_partial: bool, draw: bool, cancel: object, tell: Tell
-) -> tuple[FilmShots, Sheet | None]:
-    import threading
+def _find(
+    film: str, rate: str | None, keep_partial: bool, cancel: threading.Event, tell: Tell
+) -> FilmShots:
+    from vidcolor.temporal.film_shots import find_shots
 
-    from vidcolor.temporal.film_shots import draw_sheet, find_shots
-
-    assert isinstance(cancel, threading.Event)
-    found = find_shots(
+    return find_shots(
         film,
         rate=rate,
         keep_partial=keep_partial,
         cancel=cancel,
         on_frame=lambda count, time_s: tell("frames", count, time_s),
     )
-    if not draw:
-        return found, None
-    drawn = draw_sheet(
-        film, found, rate=rate, cancel=cancel, on_shot=lambda count: tell("pictures", count, 0.0)
-    )
-    return found, drawn
 
 
-def _write(path: Path, sheet: Path | None, found: FilmShots, drawn: Sheet | None) -> None:
-    import cv2
-
+def _write_list(path: Path, found: FilmShots) -> None:
     from vidcolor.media.atomic import write_atomically
     from vidcolor.temporal.shot_list import write_shot_list
 
     write_atomically(path, write_shot_list(found.listed, path.suffix.lower()).encode())
-    if sheet is not None and drawn is not None:
-        done, png = cv2.imencode(".png", drawn)
-        assert done
-        write_atomically(sheet, png.tobytes())
+
+
+def _draw(
+    sheet: Path,
+    film: str,
+    rate: str | None,
+    found: FilmShots,
+    cancel: threading.Event,
+    tell: Tell,
+) -> None:
+    import cv2
+
+    from vidcolor.media.atomic import write_atomically
+    from vidcolor.temporal.film_shots import draw_sheet
+
+    drawn = draw_sheet(
+        film, found, rate=rate, cancel=cancel, on_shot=lambda count: tell("pictures", count, 0.0)
+    )
+    done, png = cv2.imencode(".png", drawn)
+    assert done
+    write_atomically(sheet, png.tobytes())
 
 
 def _print(found: FilmShots) -> None:

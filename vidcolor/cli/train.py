@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from vidcolor.cli import options
-from vidcolor.cli.console import clock, one_line, print_json, report_grid, stderr
+from vidcolor.cli.console import clock, one_line, print_json, report_grid, settings_line, stderr
 from vidcolor.cli.progress import Mode, bar
 from vidcolor.cli.session import session
 from vidcolor.cli.signals import StopRequest, stop_on_signals
@@ -130,7 +130,7 @@ def train(
         loaded = _load_recipe(_recipe_name(recipe, init), change or [], max_steps, freeze)
         folder = output or Path("runs") / loaded.name
         log.info("recipe %s: %d steps, into %s", loaded.name, loaded.max_steps, folder)
-        log.debug("settings %s", loaded.model_dump_json())
+        log.debug("settings %s", settings_line(loaded))
         mode: Mode = "none" if quiet and progress == "auto" else progress
         if export_only:
             _export(loaded, data, val or [], folder, mode)

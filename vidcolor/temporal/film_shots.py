@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vidcolor.errors import EmptyInputError, Interrupted
+from vidcolor.errors import EmptyInputError, Interrupted, SettingsError
 from vidcolor.frames import Frame, VideoInfo
 from vidcolor.luma import small_luma
 from vidcolor.media.sequence import open_source
@@ -43,7 +43,7 @@ class FilmShots:
     listed: ShotList
     frames: int
     end_s: float
-    """When the last frame is shown."""
+    """When the last frame is shown, from the film's beginning."""
 
     @property
     def spans(self) -> list[tuple[Shot, float]]:
@@ -81,12 +81,12 @@ def find_shots(
     finder = ShotFinder()
     end = 0.0
     with open_source(source, rate=rate, keep_partial=keep_partial) as reader:
-        bits = reader.info.video.layout.bit_depth
+        bits, origin = reader.info.video.layout.bit_depth, reader.info.origin_s
         for frame in reader:
             if cancel is not None and cancel.is_set():
                 raise Interrupted
-            finder.push(small_luma(frame, bits), frame.time_s)
-            end = frame.time_s
+            end = frame.time_s - origin
+            finder.push(small_luma(frame, bits), end)
             on_frame(finder.frames, end)
     shots = finder.finish()
     if not shots:
@@ -138,11 +138,11 @@ def draw_sheet(
 
 def _picture_at(source: str | Path, time_s: float, rate: str | None) -> Sheet:
     """The first frame at or after ``time_s``, upright, with square pixels."""
-    with open_source(source, rate=rate, start_s=max(0.0, time_s), keep_partial=True) as reader:
-        frame = next(iter(reader), None)
-        if frame is None:  # only a damaged film has none here
-            return np.zeros((TILE_HEIGHT, TILE_WIDTH), np.uint8)
-        return _upright(frame, reader.info.video)
+    try:
+        with open_source(source, rate=rate, start_s=max(0.0, time_s), keep_partial=True) as reader:
+            return _upright(next(iter(reader)), reader.info.video)
+    except (SettingsError, StopIteration):  # no frame from there on: the film is damaged
+        return np.zeros((TILE_HEIGHT, TILE_WIDTH), np.uint8)
 
 
 def _upright(frame: Frame, video: VideoInfo) -> Sheet:

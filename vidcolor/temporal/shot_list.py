@@ -13,7 +13,7 @@
     begins = "dissolve"
     transition = 0.5
 
-A shot begins with the first frame at or after ``start``, seconds in the film's own time.
+A shot begins with the first frame at or after ``start``, in seconds from the film's beginning.
 """
 
 from __future__ import annotations
@@ -63,6 +63,10 @@ class ShotList:
     film: str
     """File name, without folder; empty if nobody wrote it down."""
     shots: tuple[Shot, ...]
+
+    def is_of(self, film: str) -> bool:
+        """Whether this may be a list for the film of this file name."""
+        return self.film in ("", film, _in_unicode(film))
 
     def index_at(self, time_s: float) -> int:
         """Which shot a frame belongs to; one before the first start belongs to the first."""
@@ -165,16 +169,25 @@ def _seconds(where: str, row: dict[str, Any], key: str, default: float | None = 
 
 def _as_toml(shots: ShotList) -> str:
     lines = [
-        "# A shot begins with the first frame at or after its start, in seconds.",
+        "# A shot begins with the first frame at or after its start, seconds from the beginning.",
         "# Edit, and use with: vidcolor run FILM --shots THIS_FILE",
-        # JSON escapes what TOML escapes; names that are not Unicode get question marks.
-        f"film = {json.dumps(shots.film.encode('utf-8', 'replace').decode(), ensure_ascii=False)}",
+        f"film = {_quoted(shots.film)}",
     ]
     for shot in shots.shots:
         lines += ["", "[[shot]]", f"start = {_number(shot.start_s)}", f'begins = "{shot.begins}"']
         if shot.transition_s:
             lines.append(f"transition = {_number(shot.transition_s)}")
     return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A TOML string. JSON escapes what TOML wants escaped, but for DEL."""
+    return json.dumps(_in_unicode(text), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _in_unicode(name: str) -> str:
+    """File names need not be Unicode: what is not gets question marks."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _as_csv(shots: ShotList) -> str:

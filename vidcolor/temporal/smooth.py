@@ -289,5 +289,8 @@ class _Direction:
 
 
 def _mean_chroma(ab: Array) -> float:
-    """Mean length of ab, CIE units."""
-    return float(cv2.magnitude(ab[0], ab[1]).mean(dtype=np.float64))
+    """Mean length of ab, CIE units.
+
+    Not by cv2.magnitude, whose last bit depends on where in memory the planes lie.
+    """
+    return float(np.sqrt(np.square(ab).sum(axis=0)).mean(dtype=np.float64))
