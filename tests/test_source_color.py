@@ -98,6 +98,11 @@ def test_what_a_user_is_told() -> None:
     replaced = shots.notices(keeps_color=False, keeps_tint=False)
     assert replaced[0].startswith("the source is in colour (2 of 4 shots, first at 2.50 s)")
     assert replaced[1].startswith("1 of 4 shots, first at 4.00 s, are tinted: the tint is replaced")
+    faded = SourceShots()
+    faded.add(SourceColor.NEUTRAL, 0.0)
+    faded.see(SourceColor.COLORED, 0.5)
+    (notice,) = faded.notices(keeps_color=True, keeps_tint=False)
+    assert notice.startswith("the source is in colour (first seen at 0.50 s")
     kept = shots.notices(keeps_color=True, keeps_tint=True)
     assert "keep their own colours" in kept[0]
     assert "keep their tint" in kept[1]

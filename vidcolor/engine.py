@@ -256,6 +256,7 @@ class _FilmRun:
             )
             has_chroma = frame.chroma is not None
             source = source_color(frame, video.layout.bit_depth)
+            self.source_shots.see(source, frame.time_s)
             if not self.kept:
                 frame.chroma = None  # not needed any more
             self.pts.append(frame.pts)

@@ -111,11 +111,18 @@ class SourceShots:
 
     counts: Counter[SourceColor] = field(default_factory=Counter)
     first_s: dict[SourceColor, float] = field(default_factory=dict)
+    seen_s: dict[SourceColor, float] = field(default_factory=dict)
+    """Time of the first frame."""
 
     def add(self, color: SourceColor, start_s: float) -> None:
         """One more shot."""
         self.counts[color] += 1
         self.first_s.setdefault(color, start_s)
+
+    def see(self, color: SourceColor, time_s: float) -> None:
+        """One frame, whatever its shot is taken for: one that fades in may be taken for neutral."""
+        if color is not SourceColor.NEUTRAL:
+            self.seen_s.setdefault(color, time_s)
 
     def notices(self, *, keeps_color: bool, keeps_tint: bool) -> list[str]:
         """What a user should know."""
@@ -128,6 +135,11 @@ class SourceShots:
                 if keeps_color
                 else f"the source is in colour ({at}): its own colours are replaced, only its luma "
                 "is used; --keep-color-shots leaves such shots as they are"
+            )
+        elif SourceColor.COLORED in self.seen_s:
+            found.append(
+                f"the source is in colour (first seen at {self.seen_s[SourceColor.COLORED]:.2f} s, "
+                "not where its shot begins): its own colours are replaced, only its luma is used"
             )
         if count := self.counts[SourceColor.TINTED]:
             at = f"{count} of {total} shots, first at {self.first_s[SourceColor.TINTED]:.2f} s"

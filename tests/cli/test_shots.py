@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from tests.cli.conftest import Program
@@ -89,3 +90,15 @@ def test_names_that_are_not_unicode(
     assert read_shot_list(made).film == "caf?.mkv"
     result = vidcolor("run", odd, "--checkpoint", checkpoint, "--shots", made, "-q")
     assert result.exit_code == 0, result.stderr
+
+
+def test_the_sheet_never_replaces_a_picture_of_the_sequence(
+    vidcolor: Program, tmp_path: Path
+) -> None:
+    for number in range(6):
+        cv2.imwrite(str(tmp_path / f"s_{number:03d}.png"), np.full((48, 64), 90, np.uint8))
+    before = (tmp_path / "s_003.png").read_bytes()
+    sheet = ("--sheet", tmp_path / "s_003.png", "--overwrite")
+    result = vidcolor("shots", tmp_path / "s_%03d.png", *sheet)
+    assert result.exit_code == 21
+    assert (tmp_path / "s_003.png").read_bytes() == before

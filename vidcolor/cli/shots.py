@@ -56,8 +56,9 @@ def shots(
 ) -> None:
     """Find cuts, dissolves and fades; write a list to edit and give to 'run --shots'."""
     with session(-1 if quiet else verbose, log_file):
-        from vidcolor.cli.films import check_film, check_rate
+        from vidcolor.cli.films import check_film, check_rate, check_spares_inputs, is_sequence
         from vidcolor.media.atomic import check_output
+        from vidcolor.media.sequence import find_files
 
         check_film(film)
         check_rate([film], rate)
@@ -65,6 +66,9 @@ def shots(
         _check_names(path, sheet)
         for target in filter(None, (path, sheet)):
             check_output(Path(film), target, overwrite)
+            if is_sequence(film):
+                files = find_files(film)
+                check_spares_inputs(target, (str(files.path(n)) for n in files.numbers))
         mode: Mode = "none" if quiet and progress == "auto" else progress
         with stop_on_signals(lambda: None) as stop, _reporting(mode) as tell:
             try:
