@@ -151,6 +151,16 @@ def _pan_pictures(width: int, height: int, count: int = 48) -> list[np.ndarray]:
     return pictures
 
 
+def films_in(folder: Path, at_least: int = 1) -> list[Path]:
+    """The MP4 and Matroska files in ``folder``, by name; ends the program if there are too few."""
+    films = []
+    if folder.is_dir():
+        films = sorted(path for path in folder.iterdir() if path.suffix in (".mp4", ".mkv"))
+    if len(films) < at_least:
+        sys.exit(f"{folder} holds {len(films)} films (.mp4, .mkv), at least {at_least} are needed")
+    return films
+
+
 def print_table(header: list[str], rows: list[list[str]]) -> None:
     """Print a Markdown table, as ``docs/benchmarks.md`` keeps it."""
     print("| " + " | ".join(header) + " |")

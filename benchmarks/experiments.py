@@ -117,6 +117,8 @@ def main() -> None:
                 device="cpu",
             )
         training = load_checkpoint(weights).info.training
+        if "decoding" not in training:
+            parser.error(f"{weights} is an earlier program's: delete {folder}")
         sweep, scores = training["decoding"]["sweep"], training["scores"]
         at_same = psnr_at(sweep, COLORFULNESS)
         rows.append(

@@ -21,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from common import machine, print_table
+from common import films_in, machine, print_table
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 import vidcolor
@@ -107,7 +107,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.output or Path(scratch)
         frames = folder / "frames"
-        films = sorted(path for path in options.data.iterdir() if path.is_file())
+        films = films_in(options.data)
         make_frames(films, frames, options.split, options.per_shot)
         test = sorted((frames / "val").iterdir())
         tuned = folder / "run" / "finetuned.safetensors"

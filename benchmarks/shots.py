@@ -19,7 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import machine, print_table
+from common import films_in, machine, print_table
 
 from vidcolor.luma import small_luma
 from vidcolor.media.reader import FilmReader
@@ -183,8 +183,9 @@ def main() -> None:
     parser.add_argument("--reels", type=int, default=10)
     parser.add_argument("--seed", type=int, default=100, help="of the first reel")
     options = parser.parse_args()
-    films = [film for folder in options.data for film in sorted(folder.iterdir())]
-    sources = list(pieces([film for film in films if film.suffix in (".mp4", ".mkv")]))
+    sources = list(pieces([film for folder in options.data for film in films_in(folder)]))
+    if len({film for film, _ in sources}) < 2:
+        parser.error(f"--data: shots of {SHORTEST_PIECE} frames from two films are needed")
     totals = {kind: np.zeros(3, int) for kind in TOLERANCE}
     frames = 0
     for seed in range(options.seed, options.seed + options.reels):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import machine, print_table
+from common import films_in, machine, print_table
 
 from vidcolor.color import luma_from_rgb_codes
 from vidcolor.colorizer import Colorizer
@@ -83,7 +83,7 @@ def read_clips(folder: Path, most: int) -> tuple[list[Clip], list[np.ndarray]]:
     """Clips and the true frames, (HEIGHT, WIDTH, 3) uint8, of all of them in a row."""
     clips: list[Clip] = []
     frames: list[np.ndarray] = []
-    for film in sorted(p for p in folder.iterdir() if p.suffix in (".mp4", ".mkv")):
+    for film in films_in(folder):
         first = len(frames)
         with FilmReader(film, keep_partial=True) as reader:
             for frame in reader:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import machine, print_table
+from common import films_in, machine, print_table
 
 from vidcolor.color import luma_from_rgb_codes, upsample_ab
 from vidcolor.colorizer import Colorizer
@@ -64,7 +64,7 @@ def read_samples(folder: Path, indices: list[int], checkpoint: str) -> list[Samp
     """Some frames of each clip."""
     colorizer = Colorizer(NetworkSettings(checkpoint=checkpoint))
     samples = []
-    for film in sorted(p for p in folder.iterdir() if p.suffix in (".mp4", ".mkv")):
+    for film in films_in(folder):
         with FilmReader(film, keep_partial=True) as reader:
             for index, frame in enumerate(reader):
                 if index in indices:

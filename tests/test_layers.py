@@ -16,6 +16,7 @@ LAYERS = (
     ("errors",),
     ("frames",),
     ("luma", "source_color"),
+    ("source_shots",),
     ("resources",),
     ("config",),
     ("color",),

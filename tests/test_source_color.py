@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 
 from vidcolor.frames import ColorTags, EncodeTarget, Frame, PixelLayout
-from vidcolor.source_color import (
-    SourceColor,
-    SourceShots,
-    kept_chroma,
-    majority,
-    source_color,
-)
+from vidcolor.source_color import FrameColor, SourceColor, frame_color, kept_chroma
 
 SHAPE = (48, 64)
 
@@ -30,6 +24,7 @@ def plane(value: float) -> np.ndarray:
 
 
 RAMP = np.linspace(0, 1, SHAPE[1])[None].repeat(SHAPE[0], 0)
+TITLE = (np.abs(RAMP - 0.5) < 0.05).astype(float)
 NOISE = np.random.default_rng(0).normal(0, 3, (2, *SHAPE))
 
 
@@ -45,25 +40,32 @@ NOISE = np.random.default_rng(0).normal(0, 3, (2, *SHAPE))
         (plane(-40) + NOISE[0] / 3, plane(30) + NOISE[1] / 3, SourceColor.TINTED),
         (40 * RAMP - 20, plane(0), SourceColor.COLORED),  # blue on one side, yellow on the other
         (30 * RAMP, 30 * (1 - RAMP), SourceColor.COLORED),
+        (plane(0), 60 * TITLE, SourceColor.COLORED),  # one red thing is no tint,
+        (NOISE[0] / 2, 60 * TITLE + NOISE[1] / 2, SourceColor.COLORED),  # with noise or without
     ],
 )
 def test_neutral_tinted_or_coloured(
     bits: int, cb: np.ndarray, cr: np.ndarray, expected: SourceColor
 ) -> None:
-    assert source_color(frame(cb, cr, bits), bits) is expected
+    assert frame_color(frame(cb, cr, bits), bits).color is expected
 
 
 def test_without_chroma_and_tiny() -> None:
     grey = Frame(0, np.zeros((4, 4), np.uint8), 0, Fraction(1, 24))
-    assert source_color(grey, 8) is SourceColor.NEUTRAL
-    assert source_color(frame(np.zeros((1, 1)), np.zeros((1, 1))), 8) is SourceColor.NEUTRAL
+    assert frame_color(grey, 8) == FrameColor(SourceColor.NEUTRAL, is_clear=False)
+    tiny = frame(np.zeros((1, 1)), np.zeros((1, 1)))
+    assert frame_color(tiny, 8) == FrameColor(SourceColor.NEUTRAL, is_clear=False)
 
 
-def test_the_majority_of_frames_decides() -> None:
-    n, t, c = SourceColor.NEUTRAL, SourceColor.TINTED, SourceColor.COLORED
-    assert majority([n, c, c]) is c
-    assert majority([t, c, t, c]) is t
-    assert majority([n]) is n
+@pytest.mark.parametrize("bits", [8, 10])
+@pytest.mark.parametrize(
+    ("contrast", "is_clear"), [(0.0, False), (0.1, False), (0.5, True), (1.0, True)]
+)
+def test_a_frame_that_shows_little_is_not_clear(bits: int, contrast: float, is_clear: bool) -> None:
+    luma = np.linspace(16, 16 + 219 * contrast, 128)[None].repeat(96, 0) * 2 ** (bits - 8)
+    dtype = np.uint8 if bits == 8 else np.uint16
+    shown = Frame(0, luma.astype(dtype), 0, Fraction(1, 24))
+    assert frame_color(shown, bits).is_clear is is_clear
 
 
 def target(width: int, height: int, bits: int) -> EncodeTarget:
@@ -83,26 +85,3 @@ def test_chroma_is_scaled_and_widened() -> None:
     assert cb.shape == cr.shape == (24, 32)
     assert (cb == 133 << 2).all()
     assert (cr == 123 << 2).all()
-
-
-def test_what_a_user_is_told() -> None:
-    shots = SourceShots()
-    assert shots.notices(keeps_color=False, keeps_tint=False) == []
-    for color, start in (
-        (SourceColor.NEUTRAL, 0.0),
-        (SourceColor.COLORED, 2.5),
-        (SourceColor.TINTED, 4.0),
-        (SourceColor.COLORED, 9.0),
-    ):
-        shots.add(color, start)
-    replaced = shots.notices(keeps_color=False, keeps_tint=False)
-    assert replaced[0].startswith("the source is in colour (2 of 4 shots, first at 2.50 s)")
-    assert replaced[1].startswith("1 of 4 shots, first at 4.00 s, are tinted: the tint is replaced")
-    faded = SourceShots()
-    faded.add(SourceColor.NEUTRAL, 0.0)
-    faded.see(SourceColor.COLORED, 0.5)
-    (notice,) = faded.notices(keeps_color=True, keeps_tint=False)
-    assert notice.startswith("the source is in colour (first seen at 0.50 s")
-    kept = shots.notices(keeps_color=True, keeps_tint=True)
-    assert "keep their own colours" in kept[0]
-    assert "keep their tint" in kept[1]

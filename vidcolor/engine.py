@@ -11,7 +11,7 @@ import threading
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ import numpy as np
 from vidcolor.color import ChromaRenderer
 from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid, SmallPicture
 from vidcolor.config import RunSettings
-from vidcolor.errors import Interrupted, SettingsError, VerificationError
+from vidcolor.errors import Interrupted, VerificationError
 from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo
 from vidcolor.look import Look
 from vidcolor.luma import luma_crc, target_luma
@@ -30,16 +30,10 @@ from vidcolor.media.sequence import SequenceReader, open_source
 from vidcolor.media.verify import VerifyReport
 from vidcolor.media.writer import WriteReport
 from vidcolor.report import ProgressEvent, ProgressMeter, RunReport, read_notices
-from vidcolor.source_color import (
-    DECIDING_FRAMES,
-    SourceColor,
-    SourceShots,
-    kept_chroma,
-    majority,
-    source_color,
-)
+from vidcolor.source_color import FrameColor, SourceColor, frame_color, kept_chroma
+from vidcolor.source_shots import SourceShots
 from vidcolor.stages import StageClock, run_stages
-from vidcolor.temporal.shot_list import ListedShot, ShotList, ShotWalk, read_shot_list
+from vidcolor.temporal.shot_list import ListedShot, ShotList, ShotWalk, read_list_of
 from vidcolor.temporal.smooth import SmoothedAb, TemporalSmoother
 
 LEAST_COLOR = 0.5
@@ -56,7 +50,7 @@ class _Work:
     frame: Frame
     small: SmallPicture
     has_chroma: bool
-    source: SourceColor
+    source: FrameColor
     """What the decoded chroma holds."""
     listed: ListedShot | None = None
     """By the shot list, if there is one."""
@@ -71,16 +65,6 @@ class _Work:
         if self.colored is not None:
             planes += self.colored.cb.nbytes + self.colored.cr.nbytes
         return planes + self.small.lightness.nbytes
-
-
-@dataclass(slots=True)
-class _SourceShot:
-    """Frames of a shot that wait until it is known what colours the source has in it."""
-
-    number: int
-    waiting: list[tuple[_Work, SmoothedAb]] = field(default_factory=list)
-    keeps: bool | None = None
-    """Whether the source's chroma stays; None while that is undecided."""
 
 
 def color_film(
@@ -127,7 +111,8 @@ def color_film(
     settings = settings or RunSettings()
     cancel = cancel or threading.Event()
     begin = time.perf_counter()
-    shots = _load_shots(settings.temporal.shots, Path(source))
+    listed = settings.temporal.shots
+    shots = None if listed is None else read_list_of(Path(listed), Path(source).name)
     with open_source(
         source,
         rate=rate,
@@ -149,18 +134,6 @@ def color_film(
     return run.report(target_path, verification, time.perf_counter() - begin)
 
 
-def _load_shots(path: str | None, source: Path) -> ShotList | None:
-    if path is None:
-        return None
-    shots = read_shot_list(Path(path))
-    if not shots.is_of(source.name):
-        raise SettingsError(
-            f"{path} lists the shots of {shots.film!r}, not of {source.name!r}: make a list with "
-            "vidcolor shots, or correct the film's name in it"
-        )
-    return shots
-
-
 class _FilmRun:
     """One film's way through the stages."""
 
@@ -175,7 +148,7 @@ class _FilmRun:
         cancel: threading.Event,
     ) -> None:
         self.reader = reader
-        self.shots = ShotWalk(shots) if shots else None
+        self.listed = ShotWalk(shots) if shots else None
         self.info: MediaInfo = reader.info
         self.plan = plan
         self.target: EncodeTarget = plan.target
@@ -185,17 +158,14 @@ class _FilmRun:
         self.clock = StageClock()
         self.progress = ProgressMeter(self.info, settings, on_progress)
         self.frames_without_color = 0
-        self.source_shots = SourceShots()
-        look = settings.look
-        self.kept = {
-            color
-            for color, keeps in (
-                (SourceColor.TINTED, look.keep_tint),
-                (SourceColor.COLORED, look.keep_color_shots),
-            )
-            if keeps
+        keeps = {
+            SourceColor.TINTED: settings.look.keep_tint,
+            SourceColor.COLORED: settings.look.keep_color_shots,
         }
-        """Shots of these keep the source's chroma."""
+        self.keeps_chroma = any(keeps.values())
+        self.source_shots: SourceShots[tuple[_Work, SmoothedAb]] = SourceShots(
+            {color for color, kept in keeps.items() if kept}
+        )
         video = self.info.video
         self.grid: NetworkGrid = colorizer.grid(
             video.width, video.height, video.sample_aspect_ratio, video.rotation
@@ -255,13 +225,16 @@ class _FilmRun:
                 full_range,
             )
             has_chroma = frame.chroma is not None
-            source = source_color(frame, video.layout.bit_depth)
-            self.source_shots.see(source, frame.time_s)
-            if not self.kept:
+            color = self.clock.call("shrink", frame_color, frame, video.layout.bit_depth)
+            if not self.keeps_chroma:
                 frame.chroma = None  # not needed any more
             self.pts.append(frame.pts)
-            listed = self.shots.next(frame.time_s - self.info.origin_s) if self.shots else None
-            yield _Work(frame, small, has_chroma, source, listed)
+            listed = self.listed.next(self._time_s(frame)) if self.listed else None
+            yield _Work(frame, small, has_chroma, color, listed)
+
+    def _time_s(self, frame: Frame) -> float:
+        """From the film's beginning."""
+        return frame.time_s - self.info.origin_s
 
     def _predict(self, works: Iterator[_Work]) -> Iterable[_Work]:
         size = self.colorizer.fix_batch(self.grid)
@@ -286,32 +259,14 @@ class _FilmRun:
         return batch
 
     def _render(self, works: Iterator[_Work]) -> Iterable[_Work]:
-        for shot in self._decided(self._steadied(works)):
-            for work, item in shot.waiting:
-                yield self._colored(work, item, shot)
-            shot.waiting.clear()
-
-    def _decided(self, frames: Iterable[tuple[_Work, SmoothedAb]]) -> Iterator[_SourceShot]:
-        """Each shot, several times: whenever there are frames and it is known what to do."""
-        shot: _SourceShot | None = None
-        for work, item in frames:
-            number = work.listed.number if work.listed else item.shot_index
-            if shot is None or number != shot.number:
-                if shot is not None:
-                    yield self._settled(shot)
-                shot = _SourceShot(number)
-            shot.waiting.append((work, item))
-            if shot.keeps is not None or len(shot.waiting) == DECIDING_FRAMES:
-                yield self._settled(shot)
-        if shot is not None:
-            yield self._settled(shot)
-
-    def _settled(self, shot: _SourceShot) -> _SourceShot:
-        if shot.keeps is None:
-            color = majority([work.source for work, _ in shot.waiting])
-            self.source_shots.add(color, shot.waiting[0][0].frame.time_s)
-            shot.keeps = color in self.kept
-        return shot
+        for work, item in self._steadied(works):
+            work.shot = work.listed.number if work.listed else item.shot_index
+            for decided, keeps in self.source_shots.push(
+                (work, item), work.shot, work.source, self._time_s(work.frame)
+            ):
+                yield self._colored(*decided, keeps)
+        for decided, keeps in self.source_shots.flush():
+            yield self._colored(*decided, keeps)
 
     def _steadied(self, works: Iterator[_Work]) -> Iterator[tuple[_Work, SmoothedAb]]:
         smoother = TemporalSmoother(self.settings.temporal.radius)
@@ -330,16 +285,15 @@ class _FilmRun:
         if waiting:
             raise RuntimeError(f"{len(waiting)} frames were lost while smoothing")
 
-    def _colored(self, work: _Work, item: SmoothedAb, shot: _SourceShot) -> _Work:
+    def _colored(self, work: _Work, item: SmoothedAb, keeps: bool) -> _Work:
         luma = self.clock.call("luma", target_luma, work.frame.luma, self.target)
-        if shot.keeps and work.frame.chroma is not None:
+        if keeps and work.frame.chroma is not None:
             bits = self.info.video.layout.bit_depth
             cb, cr = self.clock.call("chroma", kept_chroma, work.frame, bits, self.target)
         else:
             self.frames_without_color += bool(np.abs(item.ab).max() < LEAST_COLOR)
             cb, cr = self.clock.call("chroma", self.renderer.render, luma, self.look.apply(item.ab))
         work.colored = ColoredFrame(work.frame, luma, cb, cr)
-        work.shot = shot.number
         return work
 
     def _write(self, works: Iterator[_Work], writer: Writer) -> Iterable[None]:
@@ -348,7 +302,7 @@ class _FilmRun:
             self.clock.call("encode", writer.write, work.colored)
             if self.luma_crcs is not None:
                 self.luma_crcs.append(self.clock.call("checksum", luma_crc, work.colored.luma))
-            self.progress.count(work.frame.time_s, work.shot)
+            self.progress.count(self._time_s(work.frame), work.shot)
             yield None
 
     @property
@@ -369,10 +323,9 @@ class _FilmRun:
             )
 
     def _color_notices(self) -> list[str]:
-        look = self.settings.look
-        notices = self.source_shots.notices(
-            keeps_color=look.keep_color_shots, keeps_tint=look.keep_tint
-        )
+        notices = self.source_shots.notices()
+        if self.listed is not None:
+            notices += self.listed.notices()
         if self.frames_without_color and self.look.strength:
             notices.append(
                 f"{self.frames_without_color} of {self.progress.frames_written} frames "

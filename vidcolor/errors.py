@@ -250,7 +250,7 @@ class Interrupted(VidcolorError):  # noqa: N818  (not an error, like KeyboardInt
     exit_code = 130
 
     def __init__(self, signal_number: int = 2) -> None:
-        super().__init__("stopped; the unfinished output was removed, the input is untouched")
+        super().__init__("stopped; no unfinished file was left, the input is untouched")
         self.signal_number = signal_number
 
     @property

@@ -152,7 +152,7 @@ class Frame:
 
     @property
     def time_s(self) -> float:
-        """Presentation time in seconds; for display only."""
+        """Presentation time in seconds, rounded to a float."""
         return float(self.pts * self.time_base)
 
 

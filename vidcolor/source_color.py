@@ -1,9 +1,8 @@
-"""The colours that a source already has: none, the one hue of a tinted print, or all of them."""
+"""The colours that a frame already has: none, the one hue of a tinted print, or all of them."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 import cv2
@@ -23,10 +22,14 @@ ONE_HUE_STRAY = 2.0
 square) has one hue, if it lies on one side of neutral."""
 
 ONE_HUE_SIDE = 0.97
-"""Share of the samples on the same side."""
+"""Share of the samples with chroma that lie on the same side."""
 
-DECIDING_FRAMES = 4
-"""From the start of a shot; what most of them are, the shot is."""
+ONE_HUE_SHARE = 0.25
+"""Of all samples, that have chroma: one red title does not make a tinted print."""
+
+CLEAR_CONTRAST = 64.0
+"""8-bit codes between the darkest and the brightest twentieth of a frame. Below it, the frame shows
+little: black, or a picture that is only beginning to fade in, whose chroma is small too."""
 
 _CELLS = 16
 """Chroma is looked at averaged to so many cells along each side."""
@@ -43,17 +46,36 @@ class SourceColor(Enum):
     COLORED = "in colour"
 
 
-def source_color(frame: Frame, bit_depth: int) -> SourceColor:
-    """Look at the chroma of one frame."""
+@dataclass(frozen=True, slots=True)
+class FrameColor:
+    """What one frame says about its shot."""
+
+    color: SourceColor
+    is_clear: bool
+    """It shows enough for its chroma to be judged; see `CLEAR_CONTRAST`."""
+
+
+def frame_color(frame: Frame, bit_depth: int) -> FrameColor:
+    """Look at the planes of one frame; without chroma it is neutral.
+
+    Parameters
+    ----------
+    bit_depth:
+        Of the planes' code values.
+    """
+    step = float(1 << (bit_depth - 8))
+    darkest, brightest = np.percentile(_sampled(frame.luma), (5, 95)) / step
+    is_clear = bool(brightest - darkest >= CLEAR_CONTRAST)
     if frame.chroma is None:
-        return SourceColor.NEUTRAL
-    neutral, step = float(1 << (bit_depth - 1)), float(1 << (bit_depth - 8))
-    planes = [(_sampled(plane) - neutral) / step for plane in frame.chroma]
-    chroma = np.stack(planes)  # (2, n) 8-bit codes
+        return FrameColor(SourceColor.NEUTRAL, is_clear)
+    neutral = float(1 << (bit_depth - 1))
+    # (2, n), 8-bit codes
+    chroma = np.stack([(_sampled(plane) - neutral) / step for plane in frame.chroma])
     strength = float(np.percentile(np.abs(chroma).max(axis=0), 95))
+    color = SourceColor.COLORED if strength > COLORED_STRENGTH else SourceColor.NEUTRAL
     if strength > TINTED_STRENGTH and _has_one_hue(chroma):
-        return SourceColor.TINTED
-    return SourceColor.COLORED if strength > COLORED_STRENGTH else SourceColor.NEUTRAL
+        color = SourceColor.TINTED
+    return FrameColor(color, is_clear)
 
 
 def _sampled(plane: Plane) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -67,13 +89,11 @@ def _sampled(plane: Plane) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 def _has_one_hue(chroma: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> bool:
     values, vectors = np.linalg.eigh(chroma @ chroma.T / chroma.shape[1])
     along = vectors[:, 1] @ chroma
-    side = max((along > 0).mean(), (along < 0).mean())
+    strong = along[np.abs(along) > ONE_HUE_STRAY]
+    if len(strong) < ONE_HUE_SHARE * len(along):
+        return False
+    side = max((strong > 0).mean(), (strong < 0).mean())
     return bool(values[0] < ONE_HUE_STRAY**2 and side > ONE_HUE_SIDE)
-
-
-def majority(frames: list[SourceColor]) -> SourceColor:
-    """What most are; of equals the first."""
-    return Counter(frames).most_common(1)[0][0]
 
 
 def kept_chroma(frame: Frame, bit_depth: int, target: EncodeTarget) -> tuple[Plane, Plane]:
@@ -103,49 +123,3 @@ def _fitted(plane: Plane, size: tuple[int, int], shift: int) -> Plane:
     if shift > 0:
         plane = np.left_shift(plane.astype(np.uint16), shift)
     return plane
-
-
-@dataclass(slots=True)
-class SourceShots:
-    """Counts what the shots of a film are."""
-
-    counts: Counter[SourceColor] = field(default_factory=Counter)
-    first_s: dict[SourceColor, float] = field(default_factory=dict)
-    seen_s: dict[SourceColor, float] = field(default_factory=dict)
-    """Time of the first frame."""
-
-    def add(self, color: SourceColor, start_s: float) -> None:
-        """One more shot."""
-        self.counts[color] += 1
-        self.first_s.setdefault(color, start_s)
-
-    def see(self, color: SourceColor, time_s: float) -> None:
-        """One frame, whatever its shot is taken for: one that fades in may be taken for neutral."""
-        if color is not SourceColor.NEUTRAL:
-            self.seen_s.setdefault(color, time_s)
-
-    def notices(self, *, keeps_color: bool, keeps_tint: bool) -> list[str]:
-        """What a user should know."""
-        total = self.counts.total()
-        found = []
-        if count := self.counts[SourceColor.COLORED]:
-            at = f"{count} of {total} shots, first at {self.first_s[SourceColor.COLORED]:.2f} s"
-            found.append(
-                f"{at}, are in colour and keep their own colours"
-                if keeps_color
-                else f"the source is in colour ({at}): its own colours are replaced, only its luma "
-                "is used; --keep-color-shots leaves such shots as they are"
-            )
-        elif SourceColor.COLORED in self.seen_s:
-            found.append(
-                f"the source is in colour (first seen at {self.seen_s[SourceColor.COLORED]:.2f} s, "
-                "not where its shot begins): its own colours are replaced, only its luma is used"
-            )
-        if count := self.counts[SourceColor.TINTED]:
-            at = f"{count} of {total} shots, first at {self.first_s[SourceColor.TINTED]:.2f} s"
-            found.append(
-                f"{at}, are tinted and keep their tint"
-                if keeps_tint
-                else f"{at}, are tinted: the tint is replaced; --keep-tint leaves them as they are"
-            )
-        return found

@@ -24,7 +24,7 @@ def test_the_list_is_shown_and_saved_beside_the_film(vidcolor: Program, film: Pa
     result = vidcolor("shots", film)
     assert result.exit_code == 0, result.stderr
     rows = [line.split() for line in result.stdout.splitlines() if line.split()[-1:] == ["cut"]]
-    assert rows == [["2", "0.500", "s", "0.708", "s", "cut"]]
+    assert rows == [["2", "0.500", "s", "0.749", "s", "cut"]]
     saved = read_shot_list(film.with_name("film.shots.toml"))
     assert saved.film == "film.mkv"
     assert [shot.begins for shot in saved.shots] == ["start", "cut"]

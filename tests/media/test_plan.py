@@ -242,6 +242,28 @@ def test_missing_tags_are_mentioned(films: Path) -> None:
     )
 
 
+def test_colours_that_cannot_be_kept_are_mentioned(films: Path) -> None:
+    source = films / "rgb.mkv"
+    run_ffmpeg(
+        "-i",
+        str(films / "rich.mp4"),
+        "-map",
+        "0:v:0",
+        "-c:v",
+        "ffv1",
+        "-pix_fmt",
+        "bgr0",
+        str(source),
+    )
+    info = probe(source)
+    asks = fast_settings(look__keep_tint=True, look__keep_color_shots=True)
+    (notice,) = (n for n in plan_output(info, asks, films / "o.mkv").notices if "keep" in n)
+    assert notice.startswith("--keep-tint and --keep-color-shots cannot keep the colours of")
+    assert not any("keep" in n for n in plan_output(info, fast_settings(), films / "o.mkv").notices)
+    planar = plan_output(probe(films / "rich.mp4"), asks, films / "o.mkv")
+    assert not any("keep" in n for n in planar.notices)
+
+
 def test_fields_that_cannot_be_marked_are_mentioned(films: Path) -> None:
     source = films / "interlaced.mkv"
     run_ffmpeg(

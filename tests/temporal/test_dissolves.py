@@ -126,3 +126,14 @@ def test_tiny_and_short_films() -> None:
     assert find([]) == []
     assert find([np.zeros((1, 1), np.uint8)] * 3) == []
     assert find(shot(1)[:5]) == []
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4])
+@pytest.mark.parametrize("level", [16, 235])
+def test_blank_frames_inside_a_shot_are_no_fade(length: int, level: int) -> None:
+    luma = shot(1)
+    for index in range(30, 30 + length):
+        luma[index] = np.full_like(luma[index], level)
+    assert find(luma) == []
+    other = [*luma[: 30 + length], *shot(2)]
+    assert [found.kind for found in find(other)] == ["fade"]

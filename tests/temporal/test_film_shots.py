@@ -33,7 +33,7 @@ def test_the_cuts_of_a_film(film: Path) -> None:
     assert starts == pytest.approx([0, 12 / 24, 27 / 24], abs=0.002)
     assert found.frames == 40
     assert counted == list(range(1, 41))
-    assert [end for _, end in found.spans] == pytest.approx([*starts[1:], 39 / 24], abs=0.002)
+    assert [end for _, end in found.spans] == pytest.approx([*starts[1:], 40 / 24], abs=0.002)
 
 
 def test_the_sheet_shows_the_middle_of_each_shot(film: Path) -> None:
@@ -46,6 +46,24 @@ def test_the_sheet_shows_the_middle_of_each_shot(film: Path) -> None:
     assert not np.array_equal(tiles[0], tiles[1])
     label = sheet[GAP + TILE_HEIGHT : -GAP, GAP:width]
     assert label.max() == 255
+
+
+def test_a_film_that_begins_late(tmp_path: Path) -> None:
+    late = make_film(tmp_path / "late.mkv", frames=40, cuts=(12, 27), start_pts=2400)
+    early = make_film(tmp_path / "early.mkv", frames=40, cuts=(12, 27))
+    found = find_shots(late)
+    expected = find_shots(early)
+    assert [shot.begins for shot in found.listed.shots] == ["start", "cut", "cut"]
+    assert [end for _, end in found.spans] == pytest.approx([end for _, end in expected.spans])
+    assert np.array_equal(draw_sheet(late, found), draw_sheet(early, expected))
+
+
+def test_one_frame(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "one.mkv", frames=1)
+    found = find_shots(film)
+    ((shot, end),) = found.spans
+    assert (shot.start_s, end) == (0.0, pytest.approx(1 / 24, abs=0.002))
+    assert draw_sheet(film, found).max() > 100
 
 
 def test_upright_and_with_square_pixels(tmp_path: Path) -> None:

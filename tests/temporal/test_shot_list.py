@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vidcolor.errors import SettingsError
@@ -38,6 +39,8 @@ def test_what_is_written_is_read(tmp_path: Path, suffix: str) -> None:
     assert read.film == (SHOTS.film if suffix == ".toml" else "")
 
 
+@example(film="del \x7f", starts=[0], begins="cut")
+@example(film=os.fsdecode(b"caf\xe9.mkv"), starts=[0], begins="cut")
 @given(
     film=st.text(),
     starts=st.lists(st.integers(-(10**9), 10**11), min_size=1, max_size=5, unique=True),
@@ -50,6 +53,8 @@ def test_any_film_and_times(
     path = tmp_path_factory.mktemp("list") / "list.toml"
     path.write_bytes(write_shot_list(ShotList(film, shots), ".toml").encode())
     read = read_shot_list(path)
+    assert read.is_of(film)
+    assert not read.is_of(film + "x") or not film
     assert [shot.begins for shot in read.shots] == [begins] * len(shots)
     assert [s.start_s for s in read.shots] == pytest.approx([s.start_s for s in shots], abs=1e-6)
 
@@ -77,6 +82,8 @@ def test_a_list_by_hand_needs_only_starts(tmp_path: Path) -> None:
         ("[[shot]]\nstart = 1\nbegins = 'wipe'", "begins = 'wipe' is none of start, cut"),
         ("[[shot]]\nstart = 1\ntransition = -1", "transition = -1 is no number"),
         ("[[shot]]\nstart = 1\n[[shot]]\nstart = 1", "shot 2 starts at 1 s, not after shot 1"),
+        (f"[[shot]]\nstart = 1{'0' * 400}", "is no number of seconds"),
+        (f"[[shot]]\nstart = 1{'0' * 5000}", "cannot read the shot list"),
         ("[[shot]", "cannot read the shot list"),
     ],
 )
@@ -88,7 +95,20 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"start,begins\nsoon,cut\n", b"\xff\xfe", b'start\n"1'])
+def test_a_list_from_a_spreadsheet(tmp_path: Path) -> None:
+    text = "Start; Begins;transition\r\n0;start;\r\n;;\r\n2,5;dissolve;0,75\r\n"
+    (tmp_path / "list.csv").write_text(text, newline="")
+    read = read_shot_list(tmp_path / "list.csv")
+    assert read.shots == (Shot(0.0, "start"), Shot(2.5, "dissolve", 0.75))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"\n", b"start,begins\nsoon,cut\n", b"start\n1,cut\n", b'start\n"1'),
+        *(b"\xff\xfe", "start\n1".encode("utf-16")),
+    ],
+)
 def test_a_table_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "list.csv").write_bytes(content)
     with pytest.raises(SettingsError, match=r"list\.csv"):
@@ -119,3 +139,21 @@ def test_a_walk_through_a_list() -> None:
     from_the_middle = ShotWalk(SHOTS)
     assert from_the_middle.next(3.6) == ListedShot(0, is_cut=False)
     assert from_the_middle.next(70.0).number == 1
+
+
+def test_a_cut_between_two_frames_is_not_lost() -> None:
+    shots = (Shot(0.0, "start"), Shot(1.0, "cut"), Shot(1.01, "dissolve", 0.1))
+    walk = ShotWalk(ShotList("", shots))
+    assert walk.next(0.96) == ListedShot(0, is_cut=True)
+    assert walk.next(1.04) == ListedShot(1, is_cut=True)
+
+
+def test_a_list_of_which_nothing_is_met() -> None:
+    walk = ShotWalk(SHOTS)
+    walk.next(0.0)
+    assert "of the shot list's 4 shots only one was met" in walk.notices()[0]
+    walk.next(2.0)
+    assert walk.notices() == []
+    of_one = ShotWalk(ShotList("", SHOTS.shots[:1]))
+    of_one.next(0.0)
+    assert of_one.notices() == []

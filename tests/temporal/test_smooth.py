@@ -83,7 +83,7 @@ def test_constant_colors_stay(radius: int) -> None:
         np.testing.assert_allclose(frame.ab, constant, rtol=1e-6)
 
 
-@pytest.mark.parametrize("radius", RADII)
+@pytest.mark.parametrize("radius", RADII[1:])
 def test_averaging_does_not_pale(radius: int) -> None:
     scene = pan(1, 30, step=0, disc=False)
     noise = np.random.default_rng(1).normal(0, 6, (30, 2, ROWS, COLUMNS)).astype(np.float32)
@@ -96,15 +96,14 @@ def test_averaging_does_not_pale(radius: int) -> None:
     assert chroma(steady) == pytest.approx(chroma(noisy), rel=0.01)
 
 
-@pytest.mark.parametrize("radius", RADII)
+@pytest.mark.parametrize("radius", RADII[1:])
 def test_colors_that_cancel_out_stay_pale(radius: int) -> None:
     scene = pan(1, 30, step=0, disc=False)
     flipping = [
         np.full((2, ROWS, COLUMNS), 20.0 if t % 2 else -18.0, np.float32) for t in range(30)
     ]
     for frame in smooth(radius, scene.luma, flipping)[radius : 30 - radius]:
-        if radius:
-            assert np.abs(frame.ab).max() < 12
+        assert np.abs(frame.ab).max() < 12
 
 
 @pytest.mark.parametrize("radius", RADII)

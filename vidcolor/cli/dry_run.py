@@ -77,8 +77,11 @@ def _plan(
     """The output's path and plan, which then also tells what was noticed about the source."""
     from vidcolor.media.output import plan_any
     from vidcolor.media.sequence import open_source
+    from vidcolor.temporal.shot_list import read_list_of
 
     check_film(job.source)
+    if settings.temporal.shots is not None:
+        read_list_of(Path(settings.temporal.shots), Path(job.source).name)
     output = settle_output(job, settings)
     check_spares_inputs(output, others)
     tell_start(job.source, output)

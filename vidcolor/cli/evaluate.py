@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -199,23 +199,16 @@ def _make_folder(output: Path | None) -> Path | None:
 
 
 def _write(folder: Path, result: Result) -> None:
-    """Both files, complete, or an error that leaves none unfinished under its name."""
-    from vidcolor.media.atomic import output_error
+    """Both files, each complete or not there."""
+    from vidcolor.media.atomic import write_atomically
 
     texts = {
         FIGURES_NAME: json.dumps(jsonable(result.figures), indent=1, allow_nan=False) + "\n",
         PAGE_NAME: result.page().html(),
     }
     for name, text in texts.items():
-        unfinished = folder / f".{name}.part"
-        try:
-            # Names of files need not be Unicode.
-            unfinished.write_bytes(text.encode("utf-8", "backslashreplace"))
-            unfinished.replace(folder / name)
-        except OSError as error:
-            with suppress(OSError):
-                unfinished.unlink()
-            raise output_error(error, folder / name) from error
+        # Names of files need not be Unicode.
+        write_atomically(folder / name, text.encode("utf-8", "backslashreplace"))
 
 
 def _print_table(table: Table) -> None:

@@ -35,6 +35,8 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Result:
+    """What was measured, as it is printed and written."""
+
     tables: Sequence[Table]
     page: Callable[[], Page]
     figures: dict[str, Any]

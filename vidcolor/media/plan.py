@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from vidcolor.config import RunSettings
+from vidcolor.config import LookSettings, RunSettings
 from vidcolor.errors import SettingsError, StreamDropError
 from vidcolor.frames import EncodeTarget, MediaInfo
 from vidcolor.media.atomic import check_output
@@ -203,6 +203,7 @@ def plan_output(info: MediaInfo, settings: RunSettings, output: Path) -> OutputP
         notices=(
             *encoding.notices,
             *_picture_notices(info, encoding),
+            *_look_notices(info, settings.look),
             *notices,
             *_tag_notices(info, streams, muxer),
         ),
@@ -272,6 +273,17 @@ def _picture_notices(info: MediaInfo, encoding: Encoding) -> list[str]:
     if is_interlaced(info.video.field_order) and not field_mode(encoding, info.video):
         notices.append(f"{encoding.codec} does not mark the fields of this interlaced film")
     return notices
+
+
+def _look_notices(info: MediaInfo, look: LookSettings) -> list[str]:
+    asked = {"--keep-tint": look.keep_tint, "--keep-color-shots": look.keep_color_shots}
+    options = " and ".join(option for option, is_set in asked.items() if is_set)
+    if not options or not info.video.layout.is_rgb:
+        return []
+    return [
+        f"{options} cannot keep the colours of {info.video.layout.name}, which has no chroma "
+        "planes: all shots are coloured; convert the film to Y′CbCr (ffv1, yuv444p) to keep them"
+    ]
 
 
 def _tag_notices(info: MediaInfo, streams: list[StreamPlan], muxer: str) -> list[str]:

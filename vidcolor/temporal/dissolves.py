@@ -16,7 +16,8 @@ Note [What a dissolve looks like]
 
     A picture that fades to black and another that comes up from it march along two lines that
     meet where there is no contrast left. A stretch of frames without contrast, entered and left
-    without a cut, is therefore a fade.
+    without a cut, is therefore a fade. A few blank frames with the same picture on either side
+    are damage: a splice, a flash.
 """
 
 from __future__ import annotations
@@ -44,6 +45,12 @@ FLAT_CONTRAST = 5.0
 FADING_CONTRAST = 15.0
 """A cut into or out of a flat stretch from a frame with less contrast than this is the steepest
 part of a fade, which grain makes look like a cut."""
+
+DAMAGE_FRAMES = 5
+"""A stretch without contrast that is shorter than this may be damage inside a shot."""
+
+SAME_PICTURE = 0.8
+"""Correlation from which the pictures on either side of a stretch are the same."""
 
 LEAST_CHANGE = 1.0
 """Distance between the ends, each brought to a contrast of 1: unrelated pictures are √2 apart."""
@@ -119,7 +126,7 @@ class TransitionFinder:
         self._settled = 0
         self._flat_since: int | None = None
         self._flat_after_cut = False
-        self._last_contrast = 0.0
+        self._last_seen: _Thumbnail | None = None
 
     def push(self, luma: npt.NDArray[np.uint8], *, is_cut: bool) -> list[Transition]:
         """Take the next frame; return the transitions that have become certain.
@@ -149,16 +156,18 @@ class TransitionFinder:
         return found
 
     def _watch_flatness(self, index: int, thumbnail: _Thumbnail, is_cut: bool) -> list[Transition]:
-        before, contrast = self._last_contrast, _contrast(thumbnail)
-        self._last_contrast = contrast
+        seen, contrast = self._last_seen, _contrast(thumbnail)
         if contrast < FLAT_CONTRAST:
             if self._flat_since is None:
                 self._flat_since = index
-                self._flat_after_cut = index == 0 or (is_cut and before >= FADING_CONTRAST)
+                is_steep = is_cut and seen is not None and _contrast(seen) >= FADING_CONTRAST
+                self._flat_after_cut = seen is None or is_steep
             return []
-        since, self._flat_since = self._flat_since, None
+        since, self._flat_since, self._last_seen = self._flat_since, None, thumbnail
         is_steep = is_cut and contrast >= FADING_CONTRAST
         if since is None or is_steep or self._flat_after_cut:
+            return []
+        if index - since < DAMAGE_FRAMES and _are_alike(seen, thumbnail):
             return []
         return [Transition("fade", since, index - 1)]
 
@@ -236,6 +245,13 @@ def _thumbnail(luma: npt.NDArray[np.uint8]) -> _Thumbnail:
     small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     flat: _Thumbnail = (small - small.mean(dtype=np.float64)).astype(np.float32).ravel()
     return flat
+
+
+def _are_alike(first: _Thumbnail | None, second: _Thumbnail) -> bool:
+    if first is None:
+        return False
+    together = float((first * second).mean(dtype=np.float64))
+    return together >= SAME_PICTURE * _contrast(first) * _contrast(second)
 
 
 def _contrast(thumbnail: _Thumbnail) -> float:

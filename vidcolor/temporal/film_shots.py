@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vidcolor.errors import EmptyInputError, Interrupted, SettingsError
+from vidcolor.errors import EmptyInputError, Interrupted
 from vidcolor.frames import Frame, VideoInfo
 from vidcolor.luma import small_luma
 from vidcolor.media.sequence import open_source
@@ -43,7 +43,7 @@ class FilmShots:
     listed: ShotList
     frames: int
     end_s: float
-    """When the last frame is shown, from the film's beginning."""
+    """When the last frame ends, from the film's beginning."""
 
     @property
     def spans(self) -> list[tuple[Shot, float]]:
@@ -79,15 +79,15 @@ def find_shots(
         If the film cannot be read.
     """
     finder = ShotFinder()
-    end = 0.0
     with open_source(source, rate=rate, keep_partial=keep_partial) as reader:
         bits, origin = reader.info.video.layout.bit_depth, reader.info.origin_s
         for frame in reader:
             if cancel is not None and cancel.is_set():
                 raise Interrupted
-            end = frame.time_s - origin
-            finder.push(small_luma(frame, bits), end)
-            on_frame(finder.frames, end)
+            time_s = frame.time_s - origin
+            finder.push(small_luma(frame, bits), time_s)
+            on_frame(finder.frames, time_s)
+        end = float((reader.report.last_pts_end or 0) * reader.info.video.time_base) - origin
     shots = finder.finish()
     if not shots:
         raise EmptyInputError(f"{source} has no frames; check the file")
@@ -116,11 +116,10 @@ def draw_sheet(
     InputError
         If the film cannot be read.
     """
+    middles = [(shot.start_s + end) / 2 for shot, end in found.spans]
+    pictures = _pictures_at(source, middles, rate, cancel)
     tiles = []
-    for number, (shot, end) in enumerate(found.spans, 1):
-        if cancel is not None and cancel.is_set():
-            raise Interrupted
-        picture = _picture_at(source, (shot.start_s + end) / 2, rate)
+    for number, (shot, picture) in enumerate(zip(found.listed.shots, pictures, strict=True), 1):
         label = f"{number}  {_clock(shot.start_s)}  {shot.begins}"
         tiles.append(_tile(picture, label))
         on_shot(number)
@@ -136,13 +135,32 @@ def draw_sheet(
     return sheet
 
 
-def _picture_at(source: str | Path, time_s: float, rate: str | None) -> Sheet:
-    """The first frame at or after ``time_s``, upright, with square pixels."""
-    try:
-        with open_source(source, rate=rate, start_s=max(0.0, time_s), keep_partial=True) as reader:
-            return _upright(next(iter(reader)), reader.info.video)
-    except (SettingsError, StopIteration):  # no frame from there on: the film is damaged
-        return np.zeros((TILE_HEIGHT, TILE_WIDTH), np.uint8)
+def _pictures_at(
+    source: str | Path,
+    times_s: list[float],
+    rate: str | None,
+    cancel: threading.Event | None,
+) -> Iterator[Sheet]:
+    """For each of the rising ``times_s`` the last frame that begins by then, upright.
+
+    The film is read once more from its beginning: seeking costs as much where shots are short,
+    and recordings that were glued together have other times after a seek.
+    """
+    wanted = iter([*times_s, math.inf])
+    until = next(wanted)
+    last: Frame | None = None
+    with open_source(source, rate=rate, keep_partial=True) as reader:
+        video, origin = reader.info.video, reader.info.origin_s
+        for frame in reader:
+            if cancel is not None and cancel.is_set():
+                raise Interrupted
+            while last is not None and frame.time_s - origin > until:
+                yield _upright(last, video)
+                until = next(wanted)
+            last = frame
+        while last is not None and until < math.inf:
+            yield _upright(last, video)
+            until = next(wanted)
 
 
 def _upright(frame: Frame, video: VideoInfo) -> Sheet:

@@ -53,7 +53,7 @@ class Shot:
     """Of a dissolve or fade, its middle."""
     begins: Beginning
     transition_s: float = 0.0
-    """Length of the dissolve or fade."""
+    """Seconds in which both shots are seen (dissolve) or neither (fade)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ class ShotList:
 
     def index_at(self, time_s: float) -> int:
         """Which shot a frame belongs to; one before the first start belongs to the first."""
-        starts = [shot.start_s for shot in self.shots]
-        return max(0, bisect.bisect_right(starts, time_s + TOLERANCE_S) - 1)
+        begun = bisect.bisect_right(self.shots, time_s + TOLERANCE_S, key=lambda s: s.start_s)
+        return max(0, begun - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,22 @@ class ShotWalk:
 
     def next(self, time_s: float) -> ListedShot:
         """The shot of the next frame, which is shown at ``time_s``."""
-        before, self._index = self._index, self._list.index_at(time_s)
-        begins = self._index != before
-        self._number += begins
-        return ListedShot(
-            self._number, begins and self._list.shots[self._index].begins in ("start", "cut")
-        )
+        index = self._list.index_at(time_s)
+        # A short shot between two frames has none of its own, and may begin with a cut.
+        begun = self._list.shots[index if self._index is None else self._index + 1 : index + 1]
+        self._index = index
+        self._number += bool(begun)
+        return ListedShot(self._number, any(shot.begins in ("start", "cut") for shot in begun))
+
+    def notices(self) -> list[str]:
+        """What a user should know after the last frame."""
+        shots = self._list.shots
+        if self._number > 0 or len(shots) == 1:
+            return []
+        return [
+            f"of the shot list's {len(shots)} shots only one was met: if that is wrong, compare "
+            "its times, in seconds from the film's beginning, with the film"
+        ]
 
 
 def write_shot_list(shots: ShotList, suffix: str) -> str:
@@ -112,6 +122,23 @@ def write_shot_list(shots: ShotList, suffix: str) -> str:
         One of `SUFFIXES`.
     """
     return _as_csv(shots) if suffix == ".csv" else _as_toml(shots)
+
+
+def read_list_of(path: Path, film: str) -> ShotList:
+    """Read the shot list of the film with the file name ``film``.
+
+    Raises
+    ------
+    SettingsError
+        As `read_shot_list`, and if the list is another film's.
+    """
+    shots = read_shot_list(path)
+    if not shots.is_of(film):
+        raise SettingsError(
+            f"{path} lists the shots of {shots.film!r}, not of {film!r}: make a list with "
+            "vidcolor shots, or correct the film's name in it"
+        )
+    return shots
 
 
 def read_shot_list(path: Path) -> ShotList:
@@ -127,7 +154,7 @@ def read_shot_list(path: Path) -> ShotList:
     try:
         text = path.read_text(encoding="utf-8-sig")  # spreadsheets write a byte order mark
         table = _csv_rows(text) if path.suffix.lower() == ".csv" else tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:  # ValueError: not TOML, not UTF-8, 9 × 5000
         raise SettingsError(
             f"cannot read the shot list {path}: {error}; make one with vidcolor shots FILM"
         ) from error
@@ -161,7 +188,10 @@ def _shot(path: Path, number: int, row: Any) -> Shot:
 def _seconds(where: str, row: dict[str, Any], key: str, default: float | None = None) -> float:
     value = row.get(key, default)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    seconds = float(value or 0) if is_number else math.nan
+    try:
+        seconds = float(value or 0) if is_number else math.nan
+    except OverflowError:
+        seconds = math.inf
     if math.isfinite(seconds) and (key == "start" or seconds >= 0):
         return seconds
     raise SettingsError(f"{where}: {key} = {value!r} is no number of seconds, such as 12.345")
@@ -200,20 +230,30 @@ def _as_csv(shots: ShotList) -> str:
 
 
 def _csv_rows(text: str) -> dict[str, Any]:
+    """As `tomllib` would read the same list. Spreadsheets may separate cells by semicolons."""
+    separator = ";" if ";" in text.partition("\n")[0] else ","
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    heads = [head.strip().lower() for head in next(lines, [])]
     rows: list[dict[str, Any]] = []
-    for row in csv.DictReader(io.StringIO(text, newline=""), strict=True):
-        filled = {str(key): value for key, value in row.items() if value not in (None, "")}
+    for cells in lines:
+        if len(cells) > len(heads):
+            raise csv.Error(f"line {lines.line_num} has more cells than the first line")
+        row: dict[str, Any] = {
+            head: cell.strip() for head, cell in zip(heads, cells, strict=False) if cell.strip()
+        }
         for key in ("start", "transition"):
-            if key in filled:
-                filled[key] = _as_number(filled[key])
-        rows.append(filled)
+            if key in row:
+                row[key] = _as_number(row[key])
+        if row:
+            rows.append(row)
     return {"shot": rows}
 
 
-def _as_number(text: Any) -> Any:
+def _as_number(text: str) -> float | str:
+    """A spreadsheet may write 1,5 for 1.5."""
     try:
-        return float(text)
-    except (TypeError, ValueError):
+        return float(text.replace(",", "."))
+    except ValueError:
         return text
 
 

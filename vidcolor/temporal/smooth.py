@@ -16,10 +16,9 @@ Note [Parallel-in-time doubling]
     every earlier frame along, and smears what it carries.
 
 Note [Chroma lost to averaging]
-    Where neighbouring frames disagree about a colour, their mean is paler than each of them: on
-    colour clips that were greyed and made to look like film, a radius of 7 took 1 to 14 % of the
-    colourfulness. Each averaged frame is therefore scaled by one number, so that its mean chroma
-    is that of the frames it was averaged from. One number for the picture, because a gain per
+    Where neighbouring frames disagree about a colour, their mean is paler than each of them. Each
+    averaged frame is therefore scaled by one number, so that its mean chroma is that of the
+    frames it was averaged from. One number for the picture, because a gain per
     cell brings back colours just where they were least certain: that was tried, and costs more
     colour error for less colourfulness.
 """

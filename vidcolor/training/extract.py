@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import os
 import threading
 from collections import Counter, deque
@@ -30,7 +31,7 @@ from vidcolor.errors import (
 )
 from vidcolor.frames import Frame, VideoInfo
 from vidcolor.luma import small_luma
-from vidcolor.media.atomic import output_error
+from vidcolor.media.atomic import write_atomically
 from vidcolor.media.reader import FilmReader
 from vidcolor.photographs.film_frames import frame_to_rgb
 from vidcolor.temporal.shots import ShotDetector
@@ -268,13 +269,9 @@ def _write_picture(path: Path, candidate: Candidate) -> None:
 
 
 def _write_manifest(path: Path, rows: list[dict[str, object]]) -> None:
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        # Names of films need not be Unicode.
-        with unfinished.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            writer = csv.DictWriter(file, _FIELDS)
-            writer.writeheader()
-            writer.writerows(rows)
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise output_error(error, path) from error
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, _FIELDS)
+    writer.writeheader()
+    writer.writerows(rows)
+    # Names of films need not be Unicode.
+    write_atomically(path, text.getvalue().encode("utf-8", "backslashreplace"))
