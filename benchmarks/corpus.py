@@ -26,8 +26,8 @@ from common import machine, print_table
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import load_preset, override
-from vidcolor.engine import color_film
 from vidcolor.errors import VidcolorError
+from vidcolor.jobs.run import color_film
 
 
 def main_video(path: Path) -> int:

@@ -24,7 +24,7 @@ RATE = 24
 def colorize(source: Path, output: Path) -> None:
     """Colour ``source``; prints JSON."""
     from vidcolor.config import load_preset, override
-    from vidcolor.engine import color_film
+    from vidcolor.jobs.run import color_film
 
     settings = override(
         load_preset("film"),

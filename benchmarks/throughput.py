@@ -49,7 +49,7 @@ def transcode(source: Path, output: Path, preset: str) -> None:
 def colorize(source: Path, output: Path, preset: str, device: str) -> None:
     """The same with vidcolor. Prints JSON."""
     from vidcolor.config import load_preset, override
-    from vidcolor.engine import color_film
+    from vidcolor.jobs.run import color_film
 
     settings = override(load_preset(preset), {"network.device": device})
     begin = time.perf_counter()

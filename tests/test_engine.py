@@ -26,7 +26,6 @@ from tests.synthetic import (
 from tests.threads import stages_running
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import RUN_PRESETS, NetworkSettings, RunSettings, load_preset, override
-from vidcolor.engine import color_film
 from vidcolor.errors import (
     DamagedCheckpointError,
     Interrupted,
@@ -36,6 +35,7 @@ from vidcolor.errors import (
     VerificationError,
 )
 from vidcolor.frames import ColorTags
+from vidcolor.jobs.run import color_film
 from vidcolor.media.writer import FilmWriter
 from vidcolor.models.base import Prediction
 from vidcolor.report import RunReport

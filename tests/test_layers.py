@@ -27,6 +27,7 @@ LAYERS = (
     ("colorizer",),
     ("stages", "report"),
     ("engine", "stills"),
+    ("jobs",),
     ("api",),
     ("photographs",),
     ("evaluation",),

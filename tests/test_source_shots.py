@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 import pytest
@@ -93,3 +94,28 @@ def test_what_a_user_is_told() -> None:
     assert "keep their tint" in kept[1]
     (notice,) = walk(["nnnnnnc"])[1].notices()
     assert notice.startswith("the source is in colour (first seen at 0.60 s")
+
+
+@pytest.mark.parametrize("split", range(1, 24))
+def test_a_segment_that_begins_anywhere_goes_on_as_it_was_decided(split: int) -> None:
+    letters = "..nncnn" + "tt..tt" + "......" + "cccccc"
+    numbers = [0] * 7 + [1] * 6 + [2] * 6 + [3] * 6
+
+    def through(walked: SourceShots[int], first: int, end: int) -> list[tuple[int, bool]]:
+        return [
+            done
+            for index in range(first, end)
+            for done in walked.push(index, numbers[index], LETTERS[letters[index]], index / 10)
+        ]
+
+    one: SourceShots[int] = SourceShots(BOTH)
+    decided = through(one, 0, split) + one.settle(numbers[split])
+    assert [index for index, _ in decided] == list(range(split))
+    state = json.loads(json.dumps(one.state))
+    decided += through(one, split, len(letters)) + one.flush()
+    other: SourceShots[int] = SourceShots(BOTH)
+    other.restore(state)
+    again = through(other, split, len(letters)) + other.flush()
+    assert again == decided[split:]
+    assert other.notices() == one.notices()
+    assert other.state == one.state

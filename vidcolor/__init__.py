@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from vidcolor.api import colorize_image, colorize_video
     from vidcolor.colorizer import Colorizer
     from vidcolor.config import RunSettings, load_preset
-    from vidcolor.engine import color_film
     from vidcolor.errors import (
         CheckpointError,
         DeviceError,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
         SettingsError,
         VidcolorError,
     )
+    from vidcolor.jobs.run import color_film
     from vidcolor.report import ProgressEvent, RunReport
 
 __version__ = "0.1.0"
@@ -62,7 +62,7 @@ _HOME = {
     "RunSettings": "vidcolor.config",
     "SettingsError": "vidcolor.errors",
     "VidcolorError": "vidcolor.errors",
-    "color_film": "vidcolor.engine",
+    "color_film": "vidcolor.jobs.run",
     "colorize_image": "vidcolor.api",
     "colorize_video": "vidcolor.api",
     "load_preset": "vidcolor.config",

@@ -9,7 +9,7 @@ from typing import Any
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import LookSettings, load_preset, override, validate_settings
-from vidcolor.engine import color_film
+from vidcolor.jobs.run import color_film
 from vidcolor.look import Look
 from vidcolor.media.images import check_image_output, default_image_output, read_image, write_image
 from vidcolor.report import ProgressEvent, RunReport
@@ -38,7 +38,7 @@ def colorize_video(
     preset:
         ``film``, ``preview``, ``archive``, ``prores``, or the path of a ``.toml`` file.
     on_progress, cancel, rate, colorizer:
-        See `vidcolor.engine.color_film`.
+        See `vidcolor.jobs.run.color_film`.
     changes:
         Settings that differ from the preset, with ``__`` for a dot:
         ``look__strength=0.8``, ``temporal__radius=15``, ``overwrite=True``.

@@ -82,6 +82,15 @@ class LookSettings(_Settings):
     """Shots that are in colour already keep the source's chroma."""
 
 
+class SegmentSettings(_Settings):
+    """How a film is divided; a run that was interrupted goes on after the last whole segment."""
+
+    least_s: float = Field(default=20.0, ge=0)
+    """Seconds after which a cut ends a segment."""
+    most_s: float = Field(default=60.0, gt=0)
+    """Seconds after which a segment ends, cut or not."""
+
+
 class RunSettings(_Settings):
     """Everything that decides what ``vidcolor run`` produces."""
 
@@ -93,6 +102,7 @@ class RunSettings(_Settings):
     network: NetworkSettings = NetworkSettings()
     temporal: TemporalSettings = TemporalSettings()
     look: LookSettings = LookSettings()
+    segments: SegmentSettings = SegmentSettings()
     start_s: float = Field(default=0.0, ge=0)
     """Where to begin, in seconds of presentation time."""
     duration_s: float | None = Field(default=None, gt=0)

@@ -7,12 +7,14 @@ motion and then turned into the two chroma planes.
 
 from __future__ import annotations
 
+import logging
 import threading
-import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,18 +25,22 @@ from vidcolor.errors import Interrupted, VerificationError
 from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo
 from vidcolor.look import Look
 from vidcolor.luma import luma_crc, target_luma
-from vidcolor.media.output import Writer, open_writer, plan_any, verify_any
-from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan, default_output
+from vidcolor.media.output import Writer, verify_any
+from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan
 from vidcolor.media.reader import FilmReader
-from vidcolor.media.sequence import SequenceReader, open_source
+from vidcolor.media.segments import SegmentFolder
+from vidcolor.media.sequence import SequenceReader
 from vidcolor.media.verify import VerifyReport
-from vidcolor.media.writer import WriteReport
+from vidcolor.media.write_report import WriteReport
 from vidcolor.report import ProgressEvent, ProgressMeter, RunReport, read_notices
 from vidcolor.source_color import FrameColor, SourceColor, frame_color, kept_chroma
 from vidcolor.source_shots import SourceShots
 from vidcolor.stages import StageClock, run_stages
-from vidcolor.temporal.shot_list import ListedShot, ShotList, ShotWalk, read_list_of
+from vidcolor.temporal.segment_planner import SegmentPlanner
+from vidcolor.temporal.shot_list import ListedShot, ShotList, ShotWalk
 from vidcolor.temporal.smooth import SmoothedAb, TemporalSmoother
+
+log = logging.getLogger(__name__)
 
 LEAST_COLOR = 0.5
 """Largest |a*| or |b*| of a frame, in CIE units, below which it counts as left without colour."""
@@ -57,6 +63,8 @@ class _Work:
     ab: AbPlanes | None = None
     shot: int = 0
     colored: ColoredFrame | None = None
+    state: dict[str, Any] | None = None
+    """Of the run before this frame, if a segment begins with it."""
 
     @property
     def nbytes(self) -> int:
@@ -67,74 +75,7 @@ class _Work:
         return planes + self.small.lightness.nbytes
 
 
-def color_film(
-    source: str | Path,
-    output: str | Path | None = None,
-    settings: RunSettings | None = None,
-    *,
-    on_progress: Callable[[ProgressEvent], None] | None = None,
-    cancel: threading.Event | None = None,
-    rate: str | None = None,
-    colorizer: Colorizer | None = None,
-) -> RunReport:
-    """Colour one film.
-
-    Parameters
-    ----------
-    source:
-        A film, or the pattern of an image sequence (``scan_%06d.tif``).
-    output:
-        Where to write; None is ``NAME.color.EXT`` beside the source.
-    settings:
-        See `vidcolor.config.load_preset`; None is the preset ``film``.
-    on_progress:
-        Called in this thread about ten times a second.
-    cancel:
-        Set it from a signal handler or another thread to stop; `Interrupted` is then raised.
-    rate:
-        Frames per second of an image sequence, such as ``24`` or ``24000/1001``.
-    colorizer:
-        One that is already loaded, for several films in a row; ``settings.network`` then
-        has no say.
-
-    Returns
-    -------
-    RunReport
-        After the output has been verified and renamed to its final name.
-
-    Raises
-    ------
-    VidcolorError
-        One of its subclasses; nothing is then left under the output's name, the source is
-        untouched.
-    """
-    settings = settings or RunSettings()
-    cancel = cancel or threading.Event()
-    begin = time.perf_counter()
-    listed = settings.temporal.shots
-    shots = None if listed is None else read_list_of(Path(listed), Path(source).name)
-    with open_source(
-        source,
-        rate=rate,
-        start_s=settings.start_s,
-        duration_s=settings.duration_s,
-        keep_partial=settings.keep_partial,
-    ) as reader:
-        target_path = (
-            Path(output) if output else default_output(Path(source), settings, reader.info)
-        )
-        plan = plan_any(reader.info, settings, target_path)
-        colorizer = colorizer or Colorizer(settings.network)
-        run = _FilmRun(reader, plan, settings, colorizer, shots, on_progress, cancel)
-        with open_writer(reader.info, target_path, plan, settings) as writer:
-            verification = run.execute(writer)
-            if cancel.is_set():
-                raise Interrupted
-            writer.commit()
-    return run.report(target_path, verification, time.perf_counter() - begin)
-
-
-class _FilmRun:
+class FilmRun:
     """One film's way through the stages."""
 
     def __init__(
@@ -167,6 +108,12 @@ class _FilmRun:
             {color for color, kept in keeps.items() if kept}
         )
         video = self.info.video
+        self.smoother = TemporalSmoother(settings.temporal.radius)
+        self.planner = SegmentPlanner(settings.segments.least_s, settings.segments.most_s)
+        self.first_frame = 0
+        """Of this run; those before it are in finished segments."""
+        self.first_shot: int | None = None
+        """Number of its shot, if that is known from an earlier run."""
         self.grid: NetworkGrid = colorizer.grid(
             video.width, video.height, video.sample_aspect_ratio, video.rotation
         )
@@ -174,7 +121,25 @@ class _FilmRun:
         self.renderer = ChromaRenderer(self.target)
         self.pts = array("q")
         self.luma_crcs = array("L") if plan.is_lossless else None
+        self.crcs_in_segments = 0
         self.written = WriteReport()
+
+    def go_on_after(self, segments: SegmentFolder) -> None:
+        """Begin after the segments that an interrupted run has finished."""
+        state = segments.finished[-1].state
+        self.first_frame, self.first_shot = state["next_frame"], state["shot"]
+        self.source_shots.restore(state["source_shots"])
+        self.frames_without_color = state["frames_without_color"]
+        self.progress.go_on_after(self.first_frame, self.first_shot)
+        if self.luma_crcs is not None:
+            for record in segments.finished:
+                self.luma_crcs.extend(record.state["luma_crcs"])
+            self.crcs_in_segments = len(self.luma_crcs)
+        log.warning(
+            "%s: going on after %d frames of a run that was interrupted",
+            self.info.path,
+            self.first_frame,
+        )
 
     def execute(self, writer: Writer) -> VerifyReport:
         """Colour every frame, finish the file and verify it."""
@@ -192,7 +157,8 @@ class _FilmRun:
         )
         if self.cancel.is_set():
             raise Interrupted
-        self.written = self.clock.call("encode", writer.finish)
+        self._end_segment(writer, self._state(len(self.pts), self.progress.shot))
+        self.written = self.clock.call("join", writer.finish, self._watch_joining)
         self._check_luma()
         self.progress.tell("verify")
         return self.clock.call(
@@ -207,15 +173,29 @@ class _FilmRun:
             self._watch_verification,
         )
 
+    def _watch_joining(self) -> None:
+        self._watch("join")
+
     def _watch_verification(self) -> None:
+        self._watch("verify")
+
+    def _watch(self, stage: str) -> None:
         if self.cancel.is_set():
             raise Interrupted
-        self.progress.tell_if_due("verify")
+        self.progress.tell_if_due(stage)
 
     def _read(self) -> Iterator[_Work]:
         video = self.info.video
         full_range = self.target.color.full_range
+        # Frames before the first that have a say in it.
+        needed = self.first_frame - self.smoother.overlap[0]
         for frame in self.clock.timed("decode", self.reader):
+            self.pts.append(frame.pts)
+            listed = self.listed.next(self._time_s(frame)) if self.listed else None
+            if frame.index < needed:
+                if self.cancel.is_set():
+                    return
+                continue
             small = self.clock.call(
                 "shrink",
                 self.colorizer.shrink,
@@ -228,8 +208,6 @@ class _FilmRun:
             color = self.clock.call("shrink", frame_color, frame, video.layout.bit_depth)
             if not self.keeps_chroma:
                 frame.chroma = None  # not needed any more
-            self.pts.append(frame.pts)
-            listed = self.listed.next(self._time_s(frame)) if self.listed else None
             yield _Work(frame, small, has_chroma, color, listed)
 
     def _time_s(self, frame: Frame) -> float:
@@ -259,17 +237,32 @@ class _FilmRun:
         return batch
 
     def _render(self, works: Iterator[_Work]) -> Iterable[_Work]:
+        shots_before: int | None = None
         for work, item in self._steadied(works):
-            work.shot = work.listed.number if work.listed else item.shot_index
-            for decided, keeps in self.source_shots.push(
-                (work, item), work.shot, work.source, self._time_s(work.frame)
-            ):
-                yield self._colored(*decided, keeps)
-        for decided, keeps in self.source_shots.flush():
-            yield self._colored(*decided, keeps)
+            if work.frame.index < self.first_frame:
+                continue
+            number = work.listed.number if work.listed else item.shot_index
+            if shots_before is None:
+                shots_before = 0 if self.first_shot is None else self.first_shot - number
+            work.shot, time_s = shots_before + number, self._time_s(work.frame)
+            if self.planner.begins_segment(time_s, is_cut=item.is_cut):
+                yield from starmap(self._colored, self.source_shots.settle(work.shot))
+                work.state = self._state(work.frame.index, work.shot)
+            done = self.source_shots.push((work, item), work.shot, work.source, time_s)
+            yield from starmap(self._colored, done)
+        yield from starmap(self._colored, self.source_shots.flush())
+
+    def _state(self, next_frame: int, shot: int) -> dict[str, Any]:
+        """What `go_on_after` needs, when all frames before ``next_frame`` have their chroma."""
+        return {
+            "next_frame": next_frame,
+            "shot": shot,
+            "source_shots": self.source_shots.state,
+            "frames_without_color": self.frames_without_color,
+        }
 
     def _steadied(self, works: Iterator[_Work]) -> Iterator[tuple[_Work, SmoothedAb]]:
-        smoother = TemporalSmoother(self.settings.temporal.radius)
+        smoother = self.smoother
         bits = self.info.video.layout.bit_depth
         waiting: dict[int, _Work] = {}
         for index, work in enumerate(works):
@@ -285,7 +278,8 @@ class _FilmRun:
         if waiting:
             raise RuntimeError(f"{len(waiting)} frames were lost while smoothing")
 
-    def _colored(self, work: _Work, item: SmoothedAb, keeps: bool) -> _Work:
+    def _colored(self, steadied: tuple[_Work, SmoothedAb], keeps: bool) -> _Work:
+        work, item = steadied
         luma = self.clock.call("luma", target_luma, work.frame.luma, self.target)
         if keeps and work.frame.chroma is not None:
             bits = self.info.video.layout.bit_depth
@@ -299,11 +293,19 @@ class _FilmRun:
     def _write(self, works: Iterator[_Work], writer: Writer) -> Iterable[None]:
         for work in works:
             assert work.colored is not None
+            if work.state is not None:
+                self._end_segment(writer, work.state)
             self.clock.call("encode", writer.write, work.colored)
             if self.luma_crcs is not None:
                 self.luma_crcs.append(self.clock.call("checksum", luma_crc, work.colored.luma))
             self.progress.count(self._time_s(work.frame), work.shot)
             yield None
+
+    def _end_segment(self, writer: Writer, state: dict[str, Any]) -> None:
+        if self.luma_crcs is not None:
+            state["luma_crcs"] = self.luma_crcs[self.crcs_in_segments :].tolist()
+            self.crcs_in_segments = len(self.luma_crcs)
+        self.clock.call("encode", writer.end_segment, state)
 
     @property
     def _keeps_luma(self) -> bool:
@@ -340,7 +342,8 @@ class _FilmRun:
 
     def report(self, output: Path, verification: VerifyReport, wall_s: float) -> RunReport:
         """Everything that was counted."""
-        frames = max(1, self.progress.frames_written)
+        colored = self.progress.frames_written - self.first_frame
+        frames = max(1, colored)
         read = self.reader.report
         return RunReport(
             source=self.info.path,
@@ -352,6 +355,7 @@ class _FilmRun:
             precision=self.colorizer.precision,
             frames_in=read.frames,
             frames_out=verification.frames,
+            frames_resumed=self.first_frame,
             luma_identical=self.written.luma_identical_frames if self._keeps_luma else 0,
             undecodable_packets=read.undecodable_packets,
             shots=self.progress.shot + 1 if self.progress.frames_written else 0,
@@ -372,6 +376,6 @@ class _FilmRun:
             ],
             stage_ms={name: 1000 * s / frames for name, s in self.clock.seconds.items()},
             wall_s=wall_s,
-            fps=self.progress.frames_written / wall_s,
+            fps=colored / wall_s,
             verification=verification,
         )

@@ -13,7 +13,8 @@ VidcolorError
 │   ├── TruncatedInputError        11   the file ends before its header says
 │   ├── UnsupportedColorError      12   HDR transfer, or a matrix we cannot solve for
 │   ├── InputLimitError            13   more pixels, streams or frames than allowed
-│   └── CorruptInputError          14   too many packets in a row that cannot be decoded
+│   ├── CorruptInputError          14   too many packets in a row that cannot be decoded
+│   └── SourceChangedError         15   somebody wrote to the source while it was read
 ├── OutputError
 │   ├── OutputExistsError          20   and --overwrite was not given
 │   ├── OutputIsInputError         21   would destroy the source
@@ -22,7 +23,8 @@ VidcolorError
 │   ├── StreamDropError            24   the container cannot hold a stream, --allow-drop not given
 │   ├── VerificationError          25   the finished file is not what it should be
 │   ├── EncoderOptionError         26   an option that the encoder does not know
-│   └── EncoderError               27   the encoder refused to open or to encode
+│   ├── EncoderError               27   the encoder refused to open or to encode
+│   └── JobBusyError               28   another run is making the same output
 ├── CheckpointError
 │   ├── UnknownCheckpointError     30   no such name or file
 │   ├── DamagedCheckpointError     31   not readable, or its sha256 does not match
@@ -128,6 +130,12 @@ class CorruptInputError(InputError):
     exit_code = 14
 
 
+class SourceChangedError(InputError):
+    """The source was changed while it was read."""
+
+    exit_code = 15
+
+
 class OutputError(VidcolorError):
     """Something is wrong with where or how to write."""
 
@@ -178,6 +186,12 @@ class EncoderError(OutputError):
     """The encoder failed to open or to encode."""
 
     exit_code = 27
+
+
+class JobBusyError(OutputError):
+    """Another run is making the same output, or works on what should be deleted."""
+
+    exit_code = 28
 
 
 class CheckpointError(VidcolorError):
@@ -250,7 +264,7 @@ class Interrupted(VidcolorError):  # noqa: N818  (not an error, like KeyboardInt
     exit_code = 130
 
     def __init__(self, signal_number: int = 2) -> None:
-        super().__init__("stopped; no unfinished file was left, the input is untouched")
+        super().__init__("stopped; nothing has the output's name yet, the input is untouched")
         self.signal_number = signal_number
 
     @property

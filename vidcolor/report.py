@@ -18,7 +18,7 @@ class ProgressEvent:
     """How far a run is; given to ``on_progress`` about ten times a second."""
 
     stage: str
-    """``color`` or ``verify``."""
+    """``color``, ``join`` or ``verify``."""
     frames_done: int
     frames_total: int | None
     """From the header, so a hint; None when it does not say."""
@@ -46,6 +46,8 @@ class RunReport:
     """Frames that the decoder yielded."""
     frames_out: int
     """Frames found in the finished file."""
+    frames_resumed: int
+    """Of these, frames that an interrupted run had already coloured."""
     luma_identical: int
     """Frames whose luma entered the encoder exactly as it was decoded."""
     undecodable_packets: int
@@ -90,12 +92,18 @@ class ProgressMeter:
         self._time_s = 0.0
         self._begin = self._last_told = time.perf_counter()
         self.frames_written = 0
+        self._frames_before = 0
         self.shot = 0
         """0-based number of the present shot."""
 
     def start(self) -> None:
         """Rates are counted from now on."""
         self._begin = time.perf_counter()
+
+    def go_on_after(self, frames: int, shot: int) -> None:
+        """So many frames were written by an earlier run; shot ``shot`` is the next."""
+        self.frames_written = self._frames_before = frames
+        self.shot = shot
 
     def count(self, time_s: float, shot: int) -> None:
         """One more frame, shown at ``time_s``, has been written."""
@@ -115,7 +123,7 @@ class ProgressMeter:
             return
         done, total = self.frames_written, self._frames_total
         elapsed = self._last_told - self._begin
-        fps = done / elapsed if elapsed > 0 else 0.0
+        fps = (done - self._frames_before) / elapsed if elapsed > 0 else 0.0
         self._on_progress(
             ProgressEvent(
                 stage=stage,

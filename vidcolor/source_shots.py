@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Collection
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from vidcolor.source_color import FrameColor, SourceColor
 
@@ -87,6 +87,39 @@ class SourceShots(Generic[_Item]):
         """The last frames of the film."""
         return self._end_shot()
 
+    def settle(self, next_shot: int) -> list[tuple[_Item, bool]]:
+        """Decide on all frames so far, with those there are: a segment ends here.
+
+        Parameters
+        ----------
+        next_shot:
+            Of the next frame. The same shot goes on as it was decided.
+        """
+        if next_shot != self._shot:
+            return self._end_shot()
+        self._color = self._decision()
+        return self._released()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs after `settle` or `flush`, as JSON can hold it."""
+        return {
+            "shot": self._shot,
+            "start_s": self._start_s,
+            "color": self._color and self._color.name,
+            "counts": {color.name: count for color, count in self._counts.items()},
+            "first_s": {color.name: time_s for color, time_s in self._first_s.items()},
+            "colored_s": self._colored_s,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where another, with the same ``kept``, was when it gave `state`."""
+        self._shot, self._start_s = state["shot"], state["start_s"]
+        self._color = SourceColor[state["color"]] if state["color"] else None
+        self._counts = Counter({SourceColor[k]: count for k, count in state["counts"].items()})
+        self._first_s = {SourceColor[k]: time_s for k, time_s in state["first_s"].items()}
+        self._colored_s = state["colored_s"]
+
     def _vote(self, color: FrameColor) -> None:
         if color.is_clear:
             self._votes.append(color.color)
@@ -94,6 +127,14 @@ class SourceShots(Generic[_Item]):
             self._color = _majority(self._votes)
         elif len(self._waiting) > MOST_WAITING:
             self._color = self._unclear_decision()
+
+    def _decision(self) -> SourceColor:
+        """With what is known."""
+        if self._color is not None:
+            return self._color
+        if self._votes:
+            return _majority(self._votes)
+        return self._unclear_decision() or SourceColor.NEUTRAL
 
     def _unclear_decision(self) -> SourceColor | None:
         """What the waiting frames agree in, if it is a tint or colours."""
@@ -110,9 +151,7 @@ class SourceShots(Generic[_Item]):
     def _end_shot(self) -> list[tuple[_Item, bool]]:
         if self._shot is None:
             return []
-        if self._color is None:
-            unclear = self._unclear_decision() or SourceColor.NEUTRAL
-            self._color = _majority(self._votes) if self._votes else unclear
+        self._color = self._decision()
         self._counts[self._color] += 1
         self._first_s.setdefault(self._color, self._start_s)
         done = self._released()

@@ -18,7 +18,8 @@ from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo
 from vidcolor.media.plan import OutputPlan, plan_output
 from vidcolor.media.reader import FilmReader
 from vidcolor.media.verify import VerifyReport, verify_output
-from vidcolor.media.writer import FilmWriter, WriteReport
+from vidcolor.media.write_report import WriteReport
+from vidcolor.media.writer import FilmWriter
 
 FAST_X264 = {"crf": "12", "preset": "ultrafast"}
 """Options that make libx264 quick and nearly transparent."""

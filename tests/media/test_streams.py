@@ -17,9 +17,9 @@ from tests.media.recolor import fast_settings, recolor
 from tests.synthetic import audio_packets, make_film, run_ffmpeg
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import NetworkSettings
-from vidcolor.engine import color_film
+from vidcolor.jobs.run import color_film
 from vidcolor.media.copied import CopiedStream, add_payload, codec_name, is_event
-from vidcolor.media.writer import WriteReport
+from vidcolor.media.write_report import WriteReport
 
 
 def remux(source: Path, output: Path, change: Callable[[int, Any], None]) -> Path:

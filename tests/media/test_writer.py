@@ -254,10 +254,12 @@ class TestFullDisk:
         with writer, reader:
             for frame in reader:
                 writer.write(colored(frame, writer.plan.target))
-            real, writer._out = writer._out, Full()  # the last packet is still to come
+            encoder = writer._encoder
+            assert encoder is not None
+            real, encoder._out = encoder._out, Full()  # packets are still to come
             with pytest.raises(DiskFullError):
                 writer.finish()
-            writer._out = real
+            encoder._out = real
             with pytest.raises(DiskFullError):
                 writer.finish()
             with pytest.raises(RuntimeError):

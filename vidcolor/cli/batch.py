@@ -42,6 +42,8 @@ class Batch:
         What is shown while they run and afterwards.
     events:
         Told how each film went.
+    resume:
+        Go on with what an interrupted run has left.
     """
 
     def __init__(
@@ -52,12 +54,15 @@ class Batch:
         progress: Mode,
         quiet: bool,
         events: Events,
+        *,
+        resume: bool = True,
     ) -> None:
         self._jobs = jobs
         self._settings = settings
         self._rate = rate
         self._quiet = quiet
         self._events = events
+        self._resume = resume
         self._written: set[str] = set()
         self._reporter = choose_reporter(progress, quiet)
 
@@ -112,7 +117,7 @@ class Batch:
                 f"{output} was just written for another film of the same name; "
                 "colour this one alone, with its own -o"
             )
-        from vidcolor.engine import color_film
+        from vidcolor.jobs.run import color_film
 
         tell_start(job.source, output)
         unfinished = UnfinishedFiles(output)
@@ -126,10 +131,12 @@ class Batch:
                     cancel=stop.event,
                     rate=self._rate,
                     colorizer=colorizer,
+                    resume=self._resume,
                 )
-            except Interrupted:
+            except Interrupted as stopped:
                 # The engine knows only that it was cancelled, not by which signal.
-                raise Interrupted(stop.signal_number) from None
+                stopped.signal_number = stop.signal_number
+                raise
         self._written.add(place)
         return report
 

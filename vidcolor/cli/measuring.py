@@ -202,7 +202,7 @@ def _color(
 ) -> None:
     """What ``vidcolor run --preset archive`` makes of the film: losslessly encoded."""
     from vidcolor.config import load_preset, override
-    from vidcolor.engine import color_film
+    from vidcolor.jobs.run import color_film
 
     changes: dict[str, Any] = {"allow_drop": True, "look.strength": measured.look.strength}
     if smooth is not None:

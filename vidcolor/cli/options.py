@@ -231,6 +231,16 @@ KeepPartial = Annotated[
     ),
 ]
 
+NoResume = Annotated[
+    bool,
+    typer.Option(
+        "--no-resume",
+        metavar="",
+        help="Begin anew, and throw away what an interrupted run has left.",
+        rich_help_panel=ACCEPTED,
+    ),
+]
+
 AllowDrop = Annotated[
     bool,
     typer.Option(

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from vidcolor import __version__
-from vidcolor.cli import checkpoints, evaluate, extract, image, probe, run, shots, train
+from vidcolor.cli import checkpoints, evaluate, extract, image, jobs, probe, run, shots, train
 from vidcolor.cli.session import report_failure
 
 app = typer.Typer(
@@ -52,6 +52,7 @@ app.command(name="extract")(extract.extract)
 app.command(name="train")(train.train)
 app.command(name="evaluate")(evaluate.evaluate)
 app.add_typer(checkpoints.app, name="checkpoints")
+app.add_typer(jobs.app, name="jobs")
 
 
 def main() -> NoReturn:

@@ -149,6 +149,8 @@ def note(event: ProgressEvent) -> str:
     """What stands beside the bar."""
     if event.stage == "verify":
         return f"{event.frames_done} frames done, checking the finished file"
+    if event.stage == "join":
+        return f"{event.frames_done} frames done, writing the file"
     return (
         f"{event.frames_done}/{event.frames_total or '?'} frames  {event.fps:.1f} fps  "
         f"{clock(event.eta_s)} left  shot {event.shot}"

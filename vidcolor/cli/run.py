@@ -69,6 +69,7 @@ def run(
     crf: options.Crf = None,
     encoder_option: options.EncoderOption = None,
     keep_partial: options.KeepPartial = False,
+    no_resume: options.NoResume = False,
     allow_drop: options.AllowDrop = False,
     allow_hdr: options.AllowHdr = False,
     progress: options.Progress = "auto",
@@ -115,7 +116,7 @@ def run(
         else:
             from vidcolor.cli.batch import Batch
 
-            code = Batch(jobs, settings, rate, progress, quiet, events).run()
+            code = Batch(jobs, settings, rate, progress, quiet, events, resume=not no_resume).run()
         if code:
             raise typer.Exit(code)
 

@@ -72,6 +72,8 @@ def report_failure(error: Exception, about: str = "") -> int:
     text = str(error) if expected else BUG_LINE.format(kind=type(error).__name__, text=error)
     line = text if Path(about).name in text else f"{about}: {text}"
     print_error(line)
+    for note in getattr(error, "__notes__", ()):
+        stderr().print(plain(f"vidcolor: {note}"), soft_wrap=True)
     record = log.makeRecord(
         log.name, logging.ERROR, __file__, 0, "%s (exit code %d)", (line, exit_code(error)), None
     )

@@ -48,7 +48,9 @@ def _frames(report: RunReport) -> str:
     lost = report.undecodable_packets
     bad = f"; {lost} packets could not be decoded" if lost else ""
     size = f"{report.width}×{report.height}"
-    return f"{report.frames_in} in, {report.frames_out} out, {size} {report.codec}{bad}"
+    done = report.frames_resumed
+    before = f", {done} of them by an interrupted run" if done else ""
+    return f"{report.frames_in} in, {report.frames_out} out{before}, {size} {report.codec}{bad}"
 
 
 def _luma(report: RunReport) -> str:

@@ -146,14 +146,7 @@ class AtomicFile:
         DiskFullError, OutputFolderError
             If the system cannot: some report a full disk only here.
         """
-        try:
-            descriptor = os.open(self.temp, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise output_error(error, self.final) from error
+        sync_file(self.temp, self.final)
 
     def commit(self) -> Path:
         """Rename to the final name, durably; returns that.
@@ -201,6 +194,24 @@ class AtomicFile:
         except OSError as error:
             raise output_error(error, self.final) from error
         return temp
+
+
+def sync_file(path: Path, about: Path) -> None:
+    """Make the content of ``path`` durable; a message speaks of ``about``.
+
+    Raises
+    ------
+    DiskFullError, OutputFolderError
+        If the system cannot: some report a full disk only here.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise output_error(error, about) from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
+from pathlib import Path
 
+import av
+
+from vidcolor.errors import EncoderError
 from vidcolor.frames import MediaInfo
-from vidcolor.media.plan import OutputPlan
+from vidcolor.media.atomic import output_error
+from vidcolor.media.plan import MUXER_TITLES, OutputPlan
 from vidcolor.media.target import VIDEO_RANGE_ONLY
 
 MAX_INTERLEAVE_US = 1_000_000
@@ -87,3 +94,25 @@ def part_of(source: MediaInfo, start_s: float, duration_s: float | None) -> floa
         return 1.0
     left = max(0.0, whole - start_s)
     return min(1.0, (left if duration_s is None else min(left, duration_s)) / whole)
+
+
+@contextlib.contextmanager
+def muxing_explained(container: str, path: Path) -> Iterator[None]:
+    """libav's errors while ``path`` is written, as one clear line.
+
+    Raises
+    ------
+    DiskFullError, OutputFolderError
+        In place of what the system reports.
+    EncoderError
+        In place of the muxer's own errors.
+    """
+    try:
+        yield
+    except av.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise output_error(error, path) from error
+        raise EncoderError(
+            f"{MUXER_TITLES.get(container, container)} refuses a stream or packet of this film "
+            f"({error.strerror}); try another container, such as .mkv"
+        ) from error

@@ -12,9 +12,11 @@ from vidcolor.frames import MediaInfo
 from vidcolor.media.atomic import check_output
 from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan, StreamPlan, lost_captions, plan_output
 from vidcolor.media.probe import is_sequence_pattern
+from vidcolor.media.segments import SegmentFolder
 from vidcolor.media.sequence_writer import SequenceWriter, check_sequence_output, sequence_target
 from vidcolor.media.verify import Tick, VerifyReport, verify_output
-from vidcolor.media.writer import FilmWriter, WriteReport
+from vidcolor.media.write_report import WriteReport
+from vidcolor.media.writer import FilmWriter
 
 Writer = FilmWriter | SequenceWriter
 """Both are context managers with ``write``, ``finish``, ``commit`` and ``abort``."""
@@ -86,11 +88,27 @@ def _plan_sequence(info: MediaInfo, settings: RunSettings, output: Path) -> Outp
     return plan
 
 
-def open_writer(info: MediaInfo, output: Path, plan: OutputPlan, settings: RunSettings) -> Writer:
-    """The writer for ``plan``; its file does not appear under its name before ``commit``."""
+def open_writer(
+    info: MediaInfo,
+    output: Path,
+    plan: OutputPlan,
+    settings: RunSettings,
+    segments: SegmentFolder | None = None,
+) -> Writer:
+    """The writer for ``plan``; its file does not appear under its name before ``commit``.
+
+    ``segments`` is for films, see `FilmWriter`.
+    """
     if plan.container == IMAGE_SEQUENCE:
         return SequenceWriter(info, output, plan.target, overwrite=settings.overwrite)
-    return FilmWriter(info, output, plan, start_s=settings.start_s, duration_s=settings.duration_s)
+    return FilmWriter(
+        info,
+        output,
+        plan,
+        start_s=settings.start_s,
+        duration_s=settings.duration_s,
+        segments=segments,
+    )
 
 
 def verify_any(

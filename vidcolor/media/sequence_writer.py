@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,7 @@ from vidcolor.media.probe import SEQUENCE_NUMBER
 from vidcolor.media.safety import DEFAULT_LIMITS
 from vidcolor.media.sequence import CONTAINER, DEFAULT_RATE, find_files, numbered_name
 from vidcolor.media.timeline import tick_range
-from vidcolor.media.writer import WriteReport
+from vidcolor.media.write_report import WriteReport
 
 FIRST_NUMBER = 1
 """Number of the first picture of a film that was no sequence before."""
@@ -252,8 +252,12 @@ class SequenceWriter:
         self._checksums.append(_checksum(rgb))
         self._count(frame, rgb, len(data))
 
-    def finish(self) -> WriteReport:
-        """All frames are written; what was counted."""
+    def end_segment(self, state: dict[str, Any]) -> None:
+        """Nothing: every picture is a file of its own."""
+
+    def finish(self, tick: Callable[[], None] = lambda: None) -> WriteReport:
+        """All frames are written; what was counted. ``tick`` is for `FilmWriter`."""
+        del tick
         return self.report
 
     def verify(self, tick: Callable[[], None] = lambda: None) -> int:

@@ -30,7 +30,7 @@ from vidcolor.media.verify_copies import (
     failed,
     match_streams,
 )
-from vidcolor.media.writer import WriteReport
+from vidcolor.media.write_report import WriteReport
 
 LONGEST_LENGTH_ERROR_S = 0.2
 """How far the file's length may be from what was written: headers are rounded."""

@@ -27,7 +27,7 @@ from vidcolor.media.copied import (
 )
 from vidcolor.media.plan import OutputPlan
 from vidcolor.media.probe import is_cover_art
-from vidcolor.media.writer import WriteReport
+from vidcolor.media.write_report import WriteReport
 
 REFRAMED_AUDIO = frozenset({"wavpack"})
 """Sound of which a container keeps a part of each packet's header in its own form."""

@@ -1,0 +1,175 @@
+"""What is kept of an unfinished run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from vidcolor.errors import JobBusyError, OutputFolderError, SourceChangedError, VerificationError
+from vidcolor.jobs.folder import (
+    LOCK,
+    SAMPLED_BYTES,
+    Job,
+    delete_job,
+    file_facts,
+    find_jobs,
+    fingerprint,
+)
+from vidcolor.media.segments import SegmentFolder, SegmentRecord
+
+FACTS: dict[str, Any] = {"source": {"path": "film.mkv", "bytes": 3}, "settings": {"a": [1, 2]}}
+
+
+def finish_segment(segments: SegmentFolder, frames: int = 5) -> None:
+    """As if one had been encoded."""
+    record = SegmentRecord(len(segments.finished), "nut", pts=list(range(frames)))
+    segments.packets_path(record).write_bytes(b"packets")
+    segments.finish(record)
+
+
+def stop(output: Path, error: BaseException, frames: int = 5) -> Job:
+    """A run that ends with ``error`` after a segment."""
+    job = Job(output, FACTS)
+    with pytest.raises(type(error)):
+        _finish_and_fail(job, error, frames)
+    return job
+
+
+def _finish_and_fail(job: Job, error: BaseException, frames: int) -> None:
+    with job:
+        finish_segment(job.segments, frames)
+        raise error
+
+
+def test_what_is_finished_is_kept_and_found(tmp_path: Path) -> None:
+    output = tmp_path / "out.mkv"
+    error = KeyboardInterrupt()
+    job = stop(output, error)
+    assert "5 coloured frames are kept" in error.__notes__[0]
+    assert job.folder.name.startswith(".out.mkv.")
+    again = stop(output, ArithmeticError())
+    assert again.folder == job.folder
+    assert len(again.segments.finished) == 2
+    with Job(output, FACTS) as last:
+        assert len(last.segments.finished) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [None, ArithmeticError()])
+def test_without_a_finished_segment_nothing_is_left(
+    tmp_path: Path, error: Exception | None
+) -> None:
+    try:
+        with Job(tmp_path / "out.mkv", FACTS) as job:
+            (job.folder / "000000.nut").write_bytes(b"half")
+            if error:
+                raise error
+    except ArithmeticError:
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [VerificationError("x"), SourceChangedError("x")])
+def test_work_that_is_wrong_is_not_kept(tmp_path: Path, error: Exception) -> None:
+    stop(tmp_path / "out.mkv", error)
+    assert list(tmp_path.iterdir()) == []
+    assert not hasattr(error, "__notes__")
+
+
+@pytest.mark.parametrize(
+    ("output", "facts"),
+    [("out.mkv", {**FACTS, "settings": {"a": [1, 3]}}), ("other.mkv", FACTS)],
+)
+def test_work_of_others_is_left_alone(tmp_path: Path, output: str, facts: dict[str, Any]) -> None:
+    job = stop(tmp_path / "out.mkv", ArithmeticError())
+    with Job(tmp_path / output, facts) as other:
+        assert other.segments.finished == []
+    assert list(tmp_path.iterdir()) == [job.folder]
+
+
+def test_to_begin_anew(tmp_path: Path) -> None:
+    stop(tmp_path / "out.mkv", ArithmeticError())
+    with Job(tmp_path / "out.mkv", FACTS, resume=False) as job:
+        assert job.segments.finished == []
+
+
+def test_only_one_at_a_time(tmp_path: Path) -> None:
+    output = tmp_path / "out.mkv"
+    with Job(output, FACTS) as job:
+        finish_segment(job.segments)
+        with pytest.raises(JobBusyError, match=r"film\.mkv"):
+            Job(output, FACTS)
+        with pytest.raises(JobBusyError):
+            Job(output, FACTS, resume=False)
+        (found,) = find_jobs(tmp_path)
+        assert found.is_running
+        with pytest.raises(JobBusyError):
+            delete_job(found)
+        assert len(SegmentFolder(job.folder, output).finished) == 1
+
+
+def test_jobs_are_listed_and_deleted(tmp_path: Path) -> None:
+    (tmp_path / ".git.0123456789ab.vidcolor.txt").mkdir()
+    (tmp_path / "folder").mkdir()
+    job = stop(tmp_path / "out.mkv", ArithmeticError(), frames=7)
+    (found,) = find_jobs(tmp_path)
+    assert (found.folder, found.source, found.frames) == (job.folder, "film.mkv", 7)
+    assert found.output == str(tmp_path / "out.mkv")
+    assert found.size_bytes > 7
+    assert not found.is_running
+    delete_job(found)
+    assert find_jobs(tmp_path) == []
+    assert not job.folder.exists()
+
+
+def test_a_job_that_nobody_can_read_is_listed_too(tmp_path: Path) -> None:
+    job = stop(tmp_path / "out.mkv", ArithmeticError())
+    (job.folder / "job.json").write_text("[")
+    (job.folder / "000000.json").write_text(json.dumps({"pts": 3}))
+    (found,) = find_jobs(tmp_path)
+    assert (found.source, found.frames) == ("?", 0)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    with pytest.raises(OutputFolderError, match=r"out\.mkv"):
+        Job(tmp_path / "missing" / "out.mkv", FACTS)
+
+
+def test_a_lock_that_a_killed_run_left_is_no_obstacle(tmp_path: Path) -> None:
+    job = stop(tmp_path / "out.mkv", ArithmeticError())
+    assert (job.folder / LOCK).exists()
+    with Job(tmp_path / "out.mkv", FACTS) as again:
+        assert len(again.segments.finished) == 1
+    with FileLock(tmp_path / "lock", timeout=0):
+        pass
+
+
+def test_long_and_odd_names(tmp_path: Path) -> None:
+    for name in ("x" * 250 + ".mkv", "caf\udce9.mkv", "a\nb.mkv"):
+        job = stop(tmp_path / name, ArithmeticError())
+        assert [found.folder for found in find_jobs(tmp_path)] == [job.folder]
+        with Job(tmp_path / name, FACTS):
+            pass
+
+
+def test_files_are_known_by_what_is_in_them(tmp_path: Path) -> None:
+    path = tmp_path / "film"
+    path.write_bytes(bytes(5 * SAMPLED_BYTES))
+    before = file_facts(path)
+    assert file_facts(path) == before
+    for offset in (0, 2 * SAMPLED_BYTES + 5, 5 * SAMPLED_BYTES - 1):
+        content = bytearray(5 * SAMPLED_BYTES)
+        content[offset] = 1
+        path.write_bytes(content)
+        assert file_facts(path)["samples"] != before["samples"]
+    (tmp_path / "empty").touch()
+    assert file_facts(tmp_path / "empty")["bytes"] == 0
+
+
+def test_the_fingerprint_is_of_everything() -> None:
+    assert fingerprint(FACTS) == fingerprint(json.loads(json.dumps(FACTS)))
+    assert fingerprint(FACTS) != fingerprint({**FACTS, "source": {"path": "film.mkv", "bytes": 4}})

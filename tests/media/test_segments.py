@@ -1,0 +1,188 @@
+"""Encoded stretches of a film, alone and joined."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.media.recolor import colored, fast_settings
+from tests.synthetic import decode_luma, make_film
+from vidcolor.errors import EncoderError
+from vidcolor.media.plan import OutputPlan, plan_output
+from vidcolor.media.reader import FilmReader
+from vidcolor.media.segments import (
+    SegmentEncoder,
+    SegmentFolder,
+    SegmentRecord,
+    decoding_times,
+)
+from vidcolor.media.verify import verify_output
+from vidcolor.media.writer import FilmWriter
+
+CODECS = {
+    "libx264": {"preset": "ultrafast", "bf": "3"},
+    "libx265": {"preset": "ultrafast"},
+    "libsvtav1": {"preset": "12"},
+    "ffv1": {},
+    "prores_ks": {},
+}
+
+
+def settings_for(codec: str) -> Any:
+    options = {"encode.options": CODECS[codec], "encode.options_deep": CODECS[codec]}
+    changes = {name.replace(".", "__"): value for name, value in options.items()}
+    return fast_settings(encode__codec=codec, encode__codec_deep=codec, **changes)
+
+
+def write_in_segments(
+    source: Path, output: Path, plan: OutputPlan, starts: Sequence[int], folder: Path
+) -> None:
+    """Colour a film; segments begin at the frames ``starts``."""
+    folder.mkdir(exist_ok=True)
+    with FilmReader(source) as reader:
+        segments = SegmentFolder(folder, output)
+        with FilmWriter(reader.info, output, plan, segments=segments, threads=1) as writer:
+            pts = []
+            for frame in reader:
+                if frame.index in starts:
+                    writer.end_segment({"next": frame.index})
+                pts.append(frame.pts)
+                writer.write(colored(frame, plan.target))
+            report = writer.finish()
+            verify_output(plan, report, writer.temp_path, reader.info, pts)
+            writer.commit()
+
+
+def packets(path: Path) -> list[tuple[int, int, bool]]:
+    """(pts, dts, is key frame) of the film's packets."""
+    with av.open(str(path)) as container:
+        return [
+            (packet.pts, packet.dts, packet.is_keyframe)
+            for packet in container.demux(video=0)
+            if packet.size
+        ]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("suffix", ["mkv", "mov"])
+@pytest.mark.parametrize("vfr", [False, True])
+def test_a_film_of_segments_is_the_same_film(
+    tmp_path: Path, codec: str, suffix: str, vfr: bool
+) -> None:
+    if (codec, suffix) in (("ffv1", "mov"), ("libsvtav1", "mov")):
+        pytest.skip("not written to this container")
+    source = make_film(tmp_path / "film.mkv", frames=30, width=96, height=64, vfr=vfr, audio=1)
+    output = tmp_path / f"out.{suffix}"
+    with FilmReader(source) as reader:
+        plan = plan_output(reader.info, settings_for(codec), output)
+    write_in_segments(source, output, plan, (7, 19), tmp_path / "segments")
+    found = packets(output)
+    shown = sorted(pts for pts, _, _ in found)
+    assert len(found) == 30
+    assert [shown.index(pts) for pts, _, is_key in found if is_key][:1] == [0]
+    keys = {shown.index(pts) for pts, _, is_key in found if is_key}
+    assert {0, 7, 19} <= keys
+    if suffix == "mov":  # Matroska keeps no decoding times
+        assert all(a < b for a, b in itertools.pairwise(dts for _, dts, _ in found))
+        assert all(dts <= pts for pts, dts, _ in found)
+    times = [time for time, _ in decode_luma(output)]
+    wanted = [time for time, _ in decode_luma(source)]
+    assert len(times) == 30
+    assert all(abs(a - b) < Fraction(1, 900) for a, b in zip(times, wanted, strict=True))
+
+
+def test_finished_segments_are_found_again(tmp_path: Path) -> None:
+    source, output = make_film(tmp_path / "film.mkv", frames=12), tmp_path / "out.mkv"
+    with FilmReader(source) as reader:
+        plan = plan_output(reader.info, fast_settings(), output)
+        folder = SegmentFolder(tmp_path, output)
+        frames = iter(reader)
+        for number, count in enumerate((5, 4)):
+            encoder = SegmentEncoder(folder, plan, reader.info.video, threads=1)
+            for frame in itertools.islice(frames, count):
+                encoder.write(colored(frame, plan.target), frame.pts)
+            encoder.finish({"number": number})
+        unfinished = SegmentEncoder(folder, plan, reader.info.video, threads=1)
+        unfinished.write(colored(next(frames), plan.target), 10**6)
+    again = SegmentFolder(tmp_path, output)
+    assert again.finished == folder.finished
+    assert [record.state for record in again.finished] == [{"number": 0}, {"number": 1}]
+    assert [len(list(again.packets(record))) for record in again.finished] == [5, 4]
+    unfinished.abort()
+    assert not again.packets_path(unfinished.record).exists()
+
+
+@pytest.mark.parametrize("damage", ["changed", "cut short", "record", "gone"])
+def test_damaged_segments_are_not_used(tmp_path: Path, damage: str) -> None:
+    source, output = make_film(tmp_path / "film.mkv", frames=12), tmp_path / "out.mkv"
+    with FilmReader(source) as reader:
+        plan = plan_output(reader.info, fast_settings(), output)
+        folder = SegmentFolder(tmp_path, output)
+        frames = iter(reader)
+        for _ in range(3):
+            encoder = SegmentEncoder(folder, plan, reader.info.video, threads=1)
+            for frame in itertools.islice(frames, 4):
+                encoder.write(colored(frame, plan.target), frame.pts)
+            encoder.finish({})
+    path = folder.packets_path(folder.finished[1])
+    content = bytearray(path.read_bytes())
+    if damage == "changed":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    elif damage == "cut short":
+        path.write_bytes(content[:-1])
+    elif damage == "record":
+        (tmp_path / "000001.json").write_text('{"number": 1, "pts"')
+    else:
+        path.unlink()
+    assert SegmentFolder(tmp_path, output).finished == folder.finished[:1]
+
+
+def test_a_file_that_changes_meanwhile_is_noticed(tmp_path: Path) -> None:
+    source, output = make_film(tmp_path / "film.mkv", frames=8), tmp_path / "out.mkv"
+    with FilmReader(source) as reader:
+        plan = plan_output(reader.info, fast_settings(), output)
+        folder = SegmentFolder(tmp_path, output)
+        encoder = SegmentEncoder(folder, plan, reader.info.video, threads=1)
+        for frame in reader:
+            encoder.write(colored(frame, plan.target), frame.pts)
+        encoder.finish({})
+    (record,) = folder.finished
+    record.coded_pts.append(10**6)
+    record.pts.append(10**6)
+    record.durations.append(0)
+    with pytest.raises(EncoderError, match="--no-resume"):
+        list(folder.packets(record))
+
+
+@st.composite
+def records(draw: st.DrawFn) -> list[SegmentRecord]:
+    """Segments with rising times, reordered within as encoders do."""
+    steps = draw(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=9), max_size=4))
+    found, now = [], 0
+    for number, lengths in enumerate(steps):
+        pts = [now := now + step for step in lengths]
+        found.append(SegmentRecord(number, "nut", pts=pts, coded_pts=draw(st.permutations(pts))))
+    return found
+
+
+@given(film=records())
+def test_decoding_times_are_possible(film: list[SegmentRecord]) -> None:
+    shown = [pts for record in film for pts in record.coded_pts]
+    times = list(decoding_times(film))
+    assert len(times) == len(shown)
+    assert all(a < b for a, b in itertools.pairwise(times))
+    assert all(dts <= pts for dts, pts in zip(times, shown, strict=True))
+
+
+def test_decoding_times_without_reordering_are_the_times() -> None:
+    film = [SegmentRecord(0, "nut", pts=[0, 3], coded_pts=[0, 3])]
+    assert list(decoding_times(film)) == [0, 3]

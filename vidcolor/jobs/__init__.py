@@ -1,0 +1,1 @@
+"""Unfinished runs: what is kept of them, so that they can go on."""
