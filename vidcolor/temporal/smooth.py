@@ -17,8 +17,8 @@ Note [Parallel-in-time doubling]
 
 Note [Chroma lost to averaging]
     Where neighbouring frames disagree about a colour, their mean is paler than each of them. Each
-    averaged frame is therefore scaled by one number, so that its mean chroma is that of the
-    frames it was averaged from. One number for the picture, because a gain per
+    averaged frame is therefore scaled by one number, so that its chroma (root mean square) is
+    that of the frames it was averaged from. One number for the picture, because a gain per
     cell brings back colours just where they were least certain: that was tried, and costs more
     colour error for less colourfulness.
 """
@@ -202,7 +202,7 @@ class _ShotWindow:
         # (2, h, w) -> (h, w, 3): a*, b* and the weight 1, as cv2.remap wants them
         own = cv2.merge([ab[0], ab[1], np.ones_like(ab[0])])
         self._past.sums[0][here] = self._future.sums[0][here] = own
-        self._chroma[here] = _mean_chroma(ab)
+        self._chroma[here] = _rms_chroma(ab)
         if self._last_picture is not None:
             onward, back = self._estimator.link(self._last_picture, picture)
             if min(onward.confidence.mean(), back.confidence.mean()) >= LEAST_CONFIDENCE:
@@ -238,7 +238,7 @@ class _ShotWindow:
             last += 1
         frames = range(first, last + 1)
         before = math.fsum(self._chroma[index] for index in frames) / len(frames)
-        after = _mean_chroma(mean)
+        after = _rms_chroma(mean)
         oldest = here - self._radius
         self._chroma.pop(oldest, None)
         self._joined.discard(oldest)
@@ -287,9 +287,6 @@ class _Direction:
                     del known[index]
 
 
-def _mean_chroma(ab: Array) -> float:
-    """Mean length of ab, CIE units.
-
-    Not by cv2.magnitude, whose last bit depends on where in memory the planes lie.
-    """
-    return float(np.sqrt(np.square(ab).sum(axis=0)).mean(dtype=np.float64))
+def _rms_chroma(ab: Array) -> float:
+    """Root mean square length of ab, CIE units."""
+    return math.sqrt(np.square(ab).sum(axis=0).mean(dtype=np.float64))
