@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vidcolor.errors import SettingsError
 from vidcolor.resources import shipped_folder
@@ -89,6 +89,12 @@ class SegmentSettings(_Settings):
     """Seconds after which a cut ends a segment."""
     most_s: float = Field(default=60.0, gt=0)
     """Seconds after which a segment ends, cut or not."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.least_s > self.most_s:
+            raise ValueError(f"least_s = {self.least_s:g} must not exceed most_s")
+        return self
 
 
 class RunSettings(_Settings):

@@ -136,7 +136,7 @@ class FilmRun:
                 self.luma_crcs.extend(record.state["luma_crcs"])
             self.crcs_in_segments = len(self.luma_crcs)
         log.warning(
-            "%s: going on after %d frames of a run that was interrupted",
+            "%s: going on after %d frames of an earlier run",
             self.info.path,
             self.first_frame,
         )

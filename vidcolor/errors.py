@@ -24,7 +24,7 @@ VidcolorError
 │   ├── VerificationError          25   the finished file is not what it should be
 │   ├── EncoderOptionError         26   an option that the encoder does not know
 │   ├── EncoderError               27   the encoder refused to open or to encode
-│   └── JobBusyError               28   another run is making the same output
+│   └── JobBusyError               28   another run with these settings is making the same output
 ├── CheckpointError
 │   ├── UnknownCheckpointError     30   no such name or file
 │   ├── DamagedCheckpointError     31   not readable, or its sha256 does not match

@@ -88,17 +88,19 @@ class SourceShots(Generic[_Item]):
         return self._end_shot()
 
     def settle(self, next_shot: int) -> list[tuple[_Item, bool]]:
-        """Decide on all frames so far, with those there are: a segment ends here.
+        """All frames so far, because a segment ends here.
 
         Parameters
         ----------
         next_shot:
-            Of the next frame. The same shot goes on as it was decided.
+            Of the next frame. If it is the same shot, the votes so far stay.
         """
         if next_shot != self._shot:
             return self._end_shot()
-        self._color = self._decision()
-        return self._released()
+        keeps = self._decision() in self._kept
+        done = [(item, keeps) for item, _ in self._waiting]
+        self._waiting.clear()
+        return done
 
     @property
     def state(self) -> dict[str, Any]:
@@ -107,6 +109,7 @@ class SourceShots(Generic[_Item]):
             "shot": self._shot,
             "start_s": self._start_s,
             "color": self._color and self._color.name,
+            "votes": [vote.name for vote in self._votes],
             "counts": {color.name: count for color, count in self._counts.items()},
             "first_s": {color.name: time_s for color, time_s in self._first_s.items()},
             "colored_s": self._colored_s,
@@ -116,6 +119,7 @@ class SourceShots(Generic[_Item]):
         """Go on where another, with the same ``kept``, was when it gave `state`."""
         self._shot, self._start_s = state["shot"], state["start_s"]
         self._color = SourceColor[state["color"]] if state["color"] else None
+        self._votes = [SourceColor[vote] for vote in state["votes"]]
         self._counts = Counter({SourceColor[k]: count for k, count in state["counts"].items()})
         self._first_s = {SourceColor[k]: time_s for k, time_s in state["first_s"].items()}
         self._colored_s = state["colored_s"]

@@ -12,7 +12,7 @@ from tests.cli.conftest import Program, error_line
 from tests.jobs.test_folder import FACTS, finish_segment, stop
 from tests.synthetic import make_film
 from vidcolor.errors import Interrupted
-from vidcolor.jobs.folder import Job
+from vidcolor.jobs.folder import Job, find_jobs
 
 
 def test_nothing_is_unfinished(vidcolor: Program, tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_nothing_is_unfinished(vidcolor: Program, tmp_path: Path) -> None:
 
 def test_list_and_clean(vidcolor: Program, tmp_path: Path) -> None:
     stop(tmp_path / "out.mkv", ArithmeticError(), frames=7)
-    with Job(tmp_path / "running.mkv", FACTS) as running:
+    with Job("film.mkv", tmp_path / "running.mkv", FACTS) as running:
         finish_segment(running.segments)
         shown = vidcolor("jobs", "list", tmp_path).stdout.splitlines()
         assert [line.split()[:2] for line in shown] == [["out.mkv", "7"], ["running.mkv", "5"]]
@@ -67,7 +67,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(
     assert "36 coloured frames are kept: the same command goes on after them" in said[1]
     resumed = color(film, "--preset", short)
     assert resumed.exit_code == 0
-    assert "going on after 36 frames of a run that was interrupted" in resumed.stderr
+    assert "going on after 36 frames of an earlier run" in resumed.stderr
     assert "36 in, 36 out, 36 of them by an interrupted run" in resumed.stdout
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "film.color.mkv",
@@ -83,6 +83,7 @@ def test_to_begin_anew(
     with monkeypatch.context() as patch:
         patch.setattr("vidcolor.engine.verify_any", lambda *_: os.fspath(3))  # type: ignore[arg-type]
         assert color(film, "--preset", short).exit_code == 1
+    assert [job.frames for job in find_jobs(tmp_path)] == [16]
     anew = color(film, "--preset", short, "--no-resume")
     assert anew.exit_code == 0
     assert "going on" not in anew.stderr

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
 from vidcolor.errors import JobBusyError, OutputFolderError, SourceChangedError, VerificationError
 from vidcolor.jobs.folder import (
@@ -21,7 +24,7 @@ from vidcolor.jobs.folder import (
 )
 from vidcolor.media.segments import SegmentFolder, SegmentRecord
 
-FACTS: dict[str, Any] = {"source": {"path": "film.mkv", "bytes": 3}, "settings": {"a": [1, 2]}}
+FACTS: dict[str, Any] = {"content": {"bytes": 3}, "settings": {"a": [1, 2]}}
 
 
 def finish_segment(segments: SegmentFolder, frames: int = 5) -> None:
@@ -33,7 +36,7 @@ def finish_segment(segments: SegmentFolder, frames: int = 5) -> None:
 
 def stop(output: Path, error: BaseException, frames: int = 5) -> Job:
     """A run that ends with ``error`` after a segment."""
-    job = Job(output, FACTS)
+    job = Job("film.mkv", output, FACTS)
     with pytest.raises(type(error)):
         _finish_and_fail(job, error, frames)
     return job
@@ -54,7 +57,7 @@ def test_what_is_finished_is_kept_and_found(tmp_path: Path) -> None:
     again = stop(output, ArithmeticError())
     assert again.folder == job.folder
     assert len(again.segments.finished) == 2
-    with Job(output, FACTS) as last:
+    with Job("film.mkv", output, FACTS) as last:
         assert len(last.segments.finished) == 2
     assert list(tmp_path.iterdir()) == []
 
@@ -64,7 +67,7 @@ def test_without_a_finished_segment_nothing_is_left(
     tmp_path: Path, error: Exception | None
 ) -> None:
     try:
-        with Job(tmp_path / "out.mkv", FACTS) as job:
+        with Job("film.mkv", tmp_path / "out.mkv", FACTS) as job:
             (job.folder / "000000.nut").write_bytes(b"half")
             if error:
                 raise error
@@ -86,25 +89,25 @@ def test_work_that_is_wrong_is_not_kept(tmp_path: Path, error: Exception) -> Non
 )
 def test_work_of_others_is_left_alone(tmp_path: Path, output: str, facts: dict[str, Any]) -> None:
     job = stop(tmp_path / "out.mkv", ArithmeticError())
-    with Job(tmp_path / output, facts) as other:
+    with Job("film.mkv", tmp_path / output, facts) as other:
         assert other.segments.finished == []
     assert list(tmp_path.iterdir()) == [job.folder]
 
 
 def test_to_begin_anew(tmp_path: Path) -> None:
     stop(tmp_path / "out.mkv", ArithmeticError())
-    with Job(tmp_path / "out.mkv", FACTS, resume=False) as job:
+    with Job("film.mkv", tmp_path / "out.mkv", FACTS, resume=False) as job:
         assert job.segments.finished == []
 
 
 def test_only_one_at_a_time(tmp_path: Path) -> None:
     output = tmp_path / "out.mkv"
-    with Job(output, FACTS) as job:
+    with Job("film.mkv", output, FACTS) as job:
         finish_segment(job.segments)
         with pytest.raises(JobBusyError, match=r"film\.mkv"):
-            Job(output, FACTS)
+            Job("film.mkv", output, FACTS)
         with pytest.raises(JobBusyError):
-            Job(output, FACTS, resume=False)
+            Job("film.mkv", output, FACTS, resume=False)
         (found,) = find_jobs(tmp_path)
         assert found.is_running
         with pytest.raises(JobBusyError):
@@ -136,23 +139,21 @@ def test_a_job_that_nobody_can_read_is_listed_too(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     with pytest.raises(OutputFolderError, match=r"out\.mkv"):
-        Job(tmp_path / "missing" / "out.mkv", FACTS)
+        Job("film.mkv", tmp_path / "missing" / "out.mkv", FACTS)
 
 
 def test_a_lock_that_a_killed_run_left_is_no_obstacle(tmp_path: Path) -> None:
     job = stop(tmp_path / "out.mkv", ArithmeticError())
     assert (job.folder / LOCK).exists()
-    with Job(tmp_path / "out.mkv", FACTS) as again:
+    with Job("film.mkv", tmp_path / "out.mkv", FACTS) as again:
         assert len(again.segments.finished) == 1
-    with FileLock(tmp_path / "lock", timeout=0):
-        pass
 
 
 def test_long_and_odd_names(tmp_path: Path) -> None:
     for name in ("x" * 250 + ".mkv", "caf\udce9.mkv", "a\nb.mkv"):
         job = stop(tmp_path / name, ArithmeticError())
         assert [found.folder for found in find_jobs(tmp_path)] == [job.folder]
-        with Job(tmp_path / name, FACTS):
+        with Job("film.mkv", tmp_path / name, FACTS):
             pass
 
 
@@ -172,4 +173,83 @@ def test_files_are_known_by_what_is_in_them(tmp_path: Path) -> None:
 
 def test_the_fingerprint_is_of_everything() -> None:
     assert fingerprint(FACTS) == fingerprint(json.loads(json.dumps(FACTS)))
-    assert fingerprint(FACTS) != fingerprint({**FACTS, "source": {"path": "film.mkv", "bytes": 4}})
+    assert fingerprint(FACTS) != fingerprint({**FACTS, "content": {"bytes": 4}})
+
+
+def test_leftovers_of_a_killed_run_are_deleted(tmp_path: Path) -> None:
+    job = stop(tmp_path / "out.mkv", ArithmeticError())
+    (job.folder / ".out.mkv.12345678.part").write_bytes(b"joined")
+    (job.folder / "000001.nut").write_bytes(b"half")
+    (job.folder / "@eaDir").mkdir()
+    (job.folder / "@eaDir" / "thumb").touch()
+    with Job("film.mkv", tmp_path / "out.mkv", FACTS) as again:
+        names = sorted(path.name for path in again.folder.iterdir())
+        assert names == ["000000.json", "000000.nut", "job.json", LOCK]
+        assert len(again.segments.finished) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_begin_anew_and_clean_delete_folders_too(tmp_path: Path) -> None:
+    for _ in range(2):
+        job = stop(tmp_path / "out.mkv", ArithmeticError())
+        (job.folder / "@eaDir").mkdir()
+        (found,) = find_jobs(tmp_path)
+        delete_job(found)
+        assert list(tmp_path.iterdir()) == []
+    job = stop(tmp_path / "out.mkv", ArithmeticError())
+    (job.folder / "@eaDir").mkdir()
+    with Job("film.mkv", tmp_path / "out.mkv", FACTS, resume=False) as anew:
+        assert sorted(path.name for path in anew.folder.iterdir()) == ["job.json", LOCK]
+
+
+def test_a_run_that_waited_for_a_deleted_folder_gets_a_new_one(tmp_path: Path) -> None:
+    first = Job("film.mkv", tmp_path / "out.mkv", FACTS)
+    got: list[Job] = []
+    waiting = threading.Thread(
+        target=lambda: got.append(Job("film.mkv", tmp_path / "out.mkv", FACTS))
+    )
+    waiting.start()
+    time.sleep(0.2)
+    with first:
+        pass  # ends well: the folder is deleted
+    waiting.join()
+    (second,) = got
+    assert (second.folder / LOCK).exists()
+    with pytest.raises(JobBusyError):
+        Job("film.mkv", tmp_path / "out.mkv", FACTS)
+    with second:
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "No locks"), NotImplementedError()])
+def test_where_files_cannot_be_locked(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("vidcolor.jobs.folder.FileLock.acquire", refuse)
+    with Job("film.mkv", tmp_path / "out.mkv", FACTS) as job:
+        finish_segment(job.segments)
+        assert [found.is_running for found in find_jobs(tmp_path)] == [False]
+    assert "cannot be locked" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_note_about_work_that_is_gone(tmp_path: Path) -> None:
+    error = ArithmeticError()
+    job = Job("film.mkv", tmp_path / "out.mkv", FACTS)
+
+    def run() -> None:
+        with job:
+            finish_segment(job.segments)
+            shutil.rmtree(job.folder)
+            raise error
+
+    with pytest.raises(ArithmeticError):
+        run()
+    assert not hasattr(error, "__notes__")

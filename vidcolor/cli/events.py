@@ -9,7 +9,7 @@ from typing import Any, Self
 import typer
 
 from vidcolor.cli.console import print_json
-from vidcolor.cli.session import exit_code
+from vidcolor.cli.session import exit_code, notes_of
 from vidcolor.errors import Interrupted
 
 
@@ -86,4 +86,4 @@ class Events:
 
 
 def _told(error: Exception) -> dict[str, Any]:
-    return {"message": str(error), "exit_code": exit_code(error)}
+    return {"message": str(error), "notes": notes_of(error), "exit_code": exit_code(error)}

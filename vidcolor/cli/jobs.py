@@ -9,7 +9,7 @@ import typer
 
 from vidcolor.cli.console import plain, print_json, report_grid, stdout
 from vidcolor.cli.session import session
-from vidcolor.errors import InputNotFoundError, OutputFolderError
+from vidcolor.errors import InputNotFoundError, JobBusyError, OutputFolderError
 
 if TYPE_CHECKING:
     from vidcolor.jobs.folder import FoundJob
@@ -56,11 +56,11 @@ def clean(folder: Folder = Path()) -> None:
         from vidcolor.jobs.folder import delete_job
 
         for job in _find(folder):
-            if job.is_running:
-                stdout().print(plain(f"left alone, it is running: {job.output}"), soft_wrap=True)
-                continue
             try:
                 delete_job(job)
+            except JobBusyError:
+                stdout().print(plain(f"left alone, it is running: {job.output}"), soft_wrap=True)
+                continue
             except OSError as error:
                 raise OutputFolderError(
                     f"cannot delete {job.folder}: {error.strerror}; delete it yourself"

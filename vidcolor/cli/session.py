@@ -72,15 +72,22 @@ def report_failure(error: Exception, about: str = "") -> int:
     text = str(error) if expected else BUG_LINE.format(kind=type(error).__name__, text=error)
     line = text if Path(about).name in text else f"{about}: {text}"
     print_error(line)
-    for note in getattr(error, "__notes__", ()):
+    for note in notes_of(error):
         stderr().print(plain(f"vidcolor: {note}"), soft_wrap=True)
     record = log.makeRecord(
         log.name, logging.ERROR, __file__, 0, "%s (exit code %d)", (line, exit_code(error)), None
     )
     for handler in _log_files:
         handler.handle(record)
+    for note in notes_of(error):
+        log.debug("%s", note)
     log.log(logging.DEBUG if expected else logging.INFO, "traceback", exc_info=error)
     return exit_code(error)
+
+
+def notes_of(error: BaseException) -> list[str]:
+    """What was added to ``error`` on its way, such as what is kept of the work."""
+    return list(getattr(error, "__notes__", ()))
 
 
 def exit_code(error: Exception) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from vidcolor import __version__
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import RunSettings
 from vidcolor.errors import InputNotFoundError
@@ -15,18 +17,26 @@ from vidcolor.frames import MediaInfo
 from vidcolor.jobs.folder import file_facts
 from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan
 from vidcolor.media.sequence import find_files
+from vidcolor.temporal.shot_list import ShotList
 
-IRRELEVANT = dict.fromkeys(
-    ("overwrite", "keep_partial", "allow_drop", "strict_streams", "preset", "description"), True
-)
-"""Settings that decide whether there is a result, not what it is."""
+IRRELEVANT: dict[str, Any] = {
+    **dict.fromkeys(("overwrite", "keep_partial", "allow_drop", "strict_streams"), True),
+    **dict.fromkeys(("preset", "description"), True),
+    "temporal": {"shots"},
+    "network": {"checkpoint"},
+}
+"""Settings that decide whether there is a result, or name what has facts of its own."""
 
-LIBRARIES = ("vidcolor", "torch", "numpy", "opencv-python", "av")
+LIBRARIES = ("torch", "numpy", "cv2", "av")
 """Whose versions may change a result."""
 
 
 def run_facts(
-    info: MediaInfo, settings: RunSettings, plan: OutputPlan, colorizer: Colorizer
+    info: MediaInfo,
+    settings: RunSettings,
+    plan: OutputPlan,
+    colorizer: Colorizer,
+    shots: ShotList | None,
 ) -> dict[str, Any]:
     """What an unfinished run must have in common with one that goes on with its work.
 
@@ -37,30 +47,39 @@ def run_facts(
     InputNotFoundError
         If the source cannot be read any more.
     """
-    listed = settings.temporal.shots
-    chosen = settings.model_dump(mode="json", exclude={**IRRELEVANT, "temporal": {"shots"}})
+    device = str(colorizer.device)
+    if colorizer.device.type == "cuda":
+        device = torch.cuda.get_device_name(colorizer.device)
+    return {
+        "content": source_facts(info),
+        "video": repr(info.video),
+        "settings": settings.model_dump(mode="json", exclude=IRRELEVANT),
+        "shots": repr(shots and shots.shots),
+        "plan": {"codec": plan.codec, "options": plan.options, "target": repr(plan.target)},
+        "weights": colorizer.info.sha256,
+        "device": [device, colorizer.precision, torch.get_num_threads(), os.cpu_count()],
+        "versions": {
+            "vidcolor": __version__,
+            **{name: str(import_module(name).__version__) for name in LIBRARIES},
+        },
+    }
+
+
+def source_facts(info: MediaInfo) -> dict[str, Any]:
+    """What a film, or the pictures of a sequence, are known by.
+
+    Raises
+    ------
+    InputNotFoundError
+        If they cannot be read.
+    """
     try:
-        source = _source_facts(info)
-        shots = None if listed is None else file_facts(Path(listed))["samples"]
+        if info.container != IMAGE_SEQUENCE:
+            return file_facts(Path(info.path))
+        files = find_files(info.path)
+        paths = [files.path(number) for number in files.numbers]
+        return {"files": [[path.name, path.stat().st_size] for path in paths]}
     except OSError as error:
         raise InputNotFoundError(
             f"{error.filename or info.path} cannot be read: {error.strerror}; check the path"
         ) from error
-    return {
-        "source": {"path": info.path, **source},
-        "settings": chosen,
-        "shots": shots,
-        "plan": {"codec": plan.codec, "options": plan.options, "target": repr(plan.target)},
-        "weights": colorizer.info.sha256,
-        "device": f"{colorizer.device} {colorizer.precision}",
-        "threads": torch.get_num_threads(),
-        "versions": {name: version(name) for name in LIBRARIES},
-    }
-
-
-def _source_facts(info: MediaInfo) -> dict[str, Any]:
-    if info.container != IMAGE_SEQUENCE:
-        return file_facts(Path(info.path))
-    files = find_files(info.path)
-    paths = [files.path(number) for number in files.numbers]
-    return {"files": [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in paths]}

@@ -8,21 +8,29 @@ settings is therefore never mixed in; it stays in a folder of its own until some
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
+import logging
 import os
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from vidcolor.errors import JobBusyError, SourceChangedError, VerificationError
-from vidcolor.media.atomic import LONGEST_NAME_BYTES, output_error, write_atomically
-from vidcolor.media.segments import SegmentFolder
+from vidcolor.media.atomic import (
+    LONGEST_NAME_BYTES,
+    output_error,
+    sync_folder,
+    write_atomically,
+)
+from vidcolor.media.segments import SegmentFolder, delete
+
+log = logging.getLogger(__name__)
 
 SUFFIX = ".vidcolor"
 """Of a job's folder."""
@@ -33,12 +41,15 @@ DESCRIPTION = "job.json"
 LOCK = "lock"
 """File in it that a running vidcolor holds."""
 
+LOCK_S = 1.0
+"""How long a lock is waited for: somebody may just be listing the jobs."""
+
 FINGERPRINT_DIGITS = 12
 """Hexadecimal digits of the fingerprint in the folder's name."""
 
 SAMPLED_BYTES, SAMPLES = 2**20, 32
-"""A source is known by its size, its time of change and this many stretches of its content:
-reading all of a large scan would take minutes."""
+"""A source is known by its size and this many stretches of its content: reading all of a large scan
+would take minutes."""
 
 UNUSABLE = (VerificationError, SourceChangedError)
 """Errors after which nobody should go on with what there is."""
@@ -54,6 +65,8 @@ class Job:
 
     Parameters
     ----------
+    source:
+        As the user gave it, for messages and lists.
     output:
         Final name of what is made.
     facts:
@@ -69,25 +82,57 @@ class Job:
         If the folder cannot be made.
     """
 
-    def __init__(self, output: Path, facts: dict[str, Any], *, resume: bool = True) -> None:
+    def __init__(
+        self, source: str, output: Path, facts: dict[str, Any], *, resume: bool = True
+    ) -> None:
         self.folder = _folder_of(output, fingerprint(facts))
-        self._lock = FileLock(self.folder / LOCK, timeout=0)
+        self._lock = FileLock(self.folder / LOCK)
         try:
-            self.folder.mkdir(exist_ok=True)
-            self._lock.acquire()
-            if not resume:
-                _empty(self.folder)
+            self._acquire()
         except Timeout:
             raise JobBusyError(
-                f"another vidcolor is colouring {facts['source']['path']} to {output} just now; "
-                "wait for it, or give another output with -o"
+                f"another vidcolor is colouring {source} to {output} just now; wait for it, or "
+                "give another output with -o"
             ) from None
         except OSError as error:
             raise output_error(error, output) from error
-        description = {"output": str(output), **facts}
-        text = json.dumps(description, indent=1)
-        write_atomically(self.folder / DESCRIPTION, text.encode("utf-8", "backslashreplace"))
-        self.segments = SegmentFolder(self.folder, output)
+        try:
+            self.segments = SegmentFolder(self.folder, output)
+            if not resume:
+                self.segments.finished.clear()
+            self.segments.delete_unfinished(spare=[LOCK])
+            text = json.dumps({"source": source, "output": str(output), **facts}, indent=1)
+            write_atomically(self.folder / DESCRIPTION, text.encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            self._leave()
+            raise output_error(error, output) from error
+        except BaseException:
+            self._leave()
+            raise
+
+    def _acquire(self) -> None:
+        while True:
+            self.folder.mkdir(exist_ok=True)
+            sync_folder(self.folder.parent)
+            try:
+                self._lock.acquire(timeout=LOCK_S)
+            except (Timeout, FileNotFoundError) as error:
+                if isinstance(error, Timeout):
+                    raise
+                continue  # the folder was deleted just now
+            except (OSError, NotImplementedError) as error:
+                if not self.folder.is_dir() or not os.access(self.folder, os.W_OK):
+                    raise
+                log.warning(
+                    "%s: files cannot be locked there (%s): do not colour the same film twice "
+                    "at a time",
+                    self.folder.parent,
+                    error,
+                )
+                return
+            if (self.folder / LOCK).exists():
+                return
+            self._lock.release()  # it is that of a folder which was deleted just now
 
     def __enter__(self) -> Self:
         return self
@@ -98,20 +143,24 @@ class Job:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        is_of_use = error is not None and not isinstance(error, UNUSABLE)
-        if not is_of_use or not self.segments.finished:
-            with contextlib.suppress(OSError):
-                _empty(self.folder)
+        del kind, trace
+        if error is None or isinstance(error, UNUSABLE):
+            self.segments.finished.clear()
+        self._leave()
+        kept = [r for r in self.segments.finished if self.segments.packets_path(r).exists()]
+        if error is not None and kept:
+            error.add_note(
+                f"{sum(len(record.pts) for record in kept)} coloured frames are kept: the same "
+                "command goes on after them; vidcolor jobs lists and deletes such work"
+            )
+
+    def _leave(self) -> None:
+        """Release the lock; without finished segments the folder is deleted before."""
+        segments = getattr(self, "segments", None)
+        if segments is not None and segments.finished:
             self._lock.release()
-            shutil.rmtree(self.folder, ignore_errors=True)
             return
-        self._lock.release()
-        assert error is not None
-        frames = sum(len(record.pts) for record in self.segments.finished)
-        error.add_note(
-            f"{frames} coloured frames are kept: the same command goes on after them; "
-            "vidcolor jobs lists and deletes such work"
-        )
+        _delete_locked(self.folder, self._lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +198,43 @@ def delete_job(job: FoundJob) -> None:
     OSError
         If something cannot be deleted.
     """
+    lock = FileLock(job.folder / LOCK)
     try:
-        with FileLock(job.folder / LOCK, timeout=0):
-            _empty(job.folder)
+        lock.acquire(timeout=LOCK_S)
     except Timeout:
         raise JobBusyError(
             f"{job.output} is being made just now; stop that vidcolor first"
         ) from None
-    shutil.rmtree(job.folder)
+    except NotImplementedError:
+        pass  # where files cannot be locked
+    _delete_locked(job.folder, lock)
+    if job.folder.exists():
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(job.folder))
+
+
+def _delete_locked(folder: Path, lock: BaseFileLock) -> None:
+    """Everything in ``folder``, then the lock that is held, then itself; never fails.
+
+    A run that waits for the lock finds its file gone, and begins anew: see `Job._acquire`.
+    """
+    for path in _entries(folder):
+        if path.name != LOCK:
+            with contextlib.suppress(OSError):
+                delete(path)
+    with contextlib.suppress(OSError):
+        (folder / LOCK).unlink()  # Windows does not, as long as it is held
+    lock.release()
+    with contextlib.suppress(OSError):
+        (folder / LOCK).unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def fingerprint(facts: dict[str, Any]) -> str:
@@ -166,7 +244,7 @@ def fingerprint(facts: dict[str, Any]) -> str:
 
 
 def file_facts(path: Path) -> dict[str, Any]:
-    """What a file is known by: size, time of change, digest of samples of its content.
+    """What a file is known by: its size, and a digest of samples of its content.
 
     Raises
     ------
@@ -182,11 +260,7 @@ def file_facts(path: Path) -> dict[str, Any]:
             digest.update(file.read(SAMPLED_BYTES))
         file.seek(max(0, status.st_size - SAMPLED_BYTES))
         digest.update(file.read(SAMPLED_BYTES))
-    return {
-        "bytes": status.st_size,
-        "modified_ns": status.st_mtime_ns,
-        "samples": digest.hexdigest(),
-    }
+    return {"bytes": status.st_size, "samples": digest.hexdigest()}
 
 
 def _folder_of(output: Path, digits: str) -> Path:
@@ -197,33 +271,28 @@ def _folder_of(output: Path, digits: str) -> Path:
     return absolute.parent / f".{stem}{ending}"
 
 
-def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.name != LOCK:
-            path.unlink()
-
-
 def _describe(folder: Path) -> FoundJob:
     try:
         known = json.loads((folder / DESCRIPTION).read_bytes())
-        source, output = str(known["source"]["path"]), str(known["output"])
+        source, output = str(known["source"]), str(known["output"])
     except (OSError, ValueError, TypeError, KeyError):
         source, output = "?", "?"
-    lock = FileLock(folder / LOCK, timeout=0)
-    is_running = False
-    try:
-        lock.acquire()
-        lock.release()
-    except Timeout:
-        is_running = True
-    except OSError:
-        pass  # a folder that cannot be written: nobody is at work in it
-    sizes = []
-    for path in folder.iterdir():
-        with contextlib.suppress(OSError):
-            sizes.append(path.stat().st_size)
-    frames = 0
-    for record in folder.glob("[0-9]*.json"):
+    size = frames = 0
+    for path in _entries(folder):
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            frames += len(json.loads(record.read_bytes())["pts"])
-    return FoundJob(folder, source, output, frames, sum(sizes), is_running)
+            size += path.stat().st_size
+            if path.suffix == ".json" and path.name != DESCRIPTION:
+                frames += len(json.loads(path.read_bytes())["pts"])
+    return FoundJob(folder, source, output, frames, size, _is_locked(folder))
+
+
+def _is_locked(folder: Path) -> bool:
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        return False  # nobody can be at work in it, or nobody can tell
+    lock.release()
+    return False

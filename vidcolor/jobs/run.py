@@ -12,7 +12,7 @@ from vidcolor.colorizer import Colorizer
 from vidcolor.config import RunSettings
 from vidcolor.engine import FilmRun
 from vidcolor.errors import Interrupted, SourceChangedError
-from vidcolor.jobs.facts import run_facts
+from vidcolor.jobs.facts import run_facts, source_facts
 from vidcolor.jobs.folder import Job
 from vidcolor.media.output import Writer, open_writer, plan_any
 from vidcolor.media.plan import IMAGE_SEQUENCE, default_output
@@ -83,11 +83,11 @@ def color_film(
         plan = plan_any(reader.info, settings, target_path)
         colorizer = colorizer or Colorizer(settings.network)
         run = FilmRun(reader, plan, settings, colorizer, shots, on_progress, cancel)
-        facts = run_facts(reader.info, settings, plan, colorizer)
+        facts = run_facts(reader.info, settings, plan, colorizer, shots)
         with contextlib.ExitStack() as stack:
             segments = None
             if plan.container != IMAGE_SEQUENCE:
-                job = stack.enter_context(Job(target_path, facts, resume=resume))
+                job = stack.enter_context(Job(str(source), target_path, facts, resume=resume))
                 segments = job.segments
                 if segments.finished:
                     run.go_on_after(segments)
@@ -96,7 +96,7 @@ def color_film(
             verification = run.execute(writer)
             if cancel.is_set():
                 raise Interrupted
-            if facts != run_facts(reader.info, settings, plan, colorizer):
+            if facts["content"] != source_facts(reader.info):
                 raise SourceChangedError(
                     f"{reader.info.path} was changed while it was read: the output was not kept; "
                     "colour it again when nothing writes to it"

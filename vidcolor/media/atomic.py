@@ -132,8 +132,10 @@ class AtomicFile:
         Path that `commit` gives it.
     """
 
-    def __init__(self, final: Path) -> None:
+    def __init__(self, final: Path, folder: Path | None = None) -> None:
+        """Make the temporary file, beside ``final`` or in a ``folder`` on the same disk."""
         self.final = final.absolute()
+        self._folder = folder or self.final.parent
         self._existed = self.final.exists()
         self._open = True
         self.temp = self._create()
@@ -174,7 +176,7 @@ class AtomicFile:
                 f"cannot give the finished film its name {self.final}: {reason}; it is kept as "
                 f"{self.temp}, rename it yourself"
             ) from error
-        _sync_folder(self.final.parent)
+        sync_folder(self.final.parent)
         return self.final
 
     def abort(self) -> None:
@@ -188,7 +190,7 @@ class AtomicFile:
         # A name of our own and O_EXCL: never another run's file, never through a link.
         room = LONGEST_NAME_BYTES - _TEMP_EXTRA_BYTES
         stem = os.fsdecode(os.fsencode(self.final.name)[:room])
-        temp = self.final.parent / f".{stem}.{secrets.token_hex(4)}.part"
+        temp = self._folder / f".{stem}.{secrets.token_hex(4)}.part"
         try:
             os.close(os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         except OSError as error:
@@ -255,7 +257,8 @@ def _check_folder(output: Path) -> None:
         raise OutputFolderError(f"the folder {folder} cannot be written; choose another output")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable, where the system can; never fails."""
     # Not every file system lets a folder be opened or synced; the rename itself has succeeded.
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -9,7 +9,7 @@ from typing import Any
 
 import av
 
-from vidcolor.errors import EncoderError
+from vidcolor.errors import VerificationError
 from vidcolor.frames import MediaInfo
 from vidcolor.media.atomic import AtomicFile, output_error
 from vidcolor.media.encoder import FilmEncoder
@@ -32,6 +32,8 @@ class FilmFile:
         As for `FilmWriter`.
     output:
         Final name.
+    segments:
+        Of which it will be made; those that are finished must go with its headers.
 
     Raises
     ------
@@ -39,6 +41,8 @@ class FilmFile:
         If the temporary file cannot be made.
     EncoderOptionError, EncoderError
         If the encoder does not open, or the container refuses its streams.
+    VerificationError
+        If a finished segment was encoded with other headers.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class FilmFile:
         source: MediaInfo,
         output: Path,
         plan: OutputPlan,
+        segments: SegmentFolder,
         *,
         start_s: float = 0.0,
         duration_s: float | None = None,
@@ -56,10 +61,13 @@ class FilmFile:
         self._out: Any = None
         self._copier: StreamCopier | None = None
         self._is_whole = False
-        self._file = AtomicFile(output)
+        self._segments = segments
+        # In the segments' folder, where the next run deletes it if this one is killed.
+        self._file = AtomicFile(output, segments.folder)
         try:
             with muxing_explained(plan.container, self._file.final):
                 self._open(source, start_s, duration_s, threads)
+            self._check_headers()
         except BaseException:
             self.abort()
             raise
@@ -69,13 +77,11 @@ class FilmFile:
         """Where the film is until `commit`."""
         return self._file.temp
 
-    def join(self, segments: SegmentFolder, report: WriteReport, tick: Callable[[], None]) -> None:
+    def join(self, report: WriteReport, tick: Callable[[], None]) -> None:
         """Write all packets and the other streams beside them, and close the file durably.
 
         Parameters
         ----------
-        segments:
-            The whole film, in order.
         report:
             Knows the film's times; what was carried over is filled in.
         tick:
@@ -86,12 +92,14 @@ class FilmFile:
         DiskFullError, OutputFolderError
             If the system refuses to take more.
         EncoderError
-            If the muxer fails, or a segment is not what was written.
+            If the muxer fails.
+        VerificationError
+            If a segment is not what was written.
         """
         assert self._copier is not None
         copier = self._copier
         with muxing_explained(self._plan.container, self._file.final):
-            for packet in self._timed_packets(segments, report):
+            for packet in self._timed_packets(report):
                 tick()
                 copier.advance(packet.dts * packet.time_base)
                 self._out.mux(packet)
@@ -155,26 +163,28 @@ class FilmFile:
                 copier.add_stream(stream)
         self._out.start_encoding()
 
-    def _timed_packets(self, segments: SegmentFolder, report: WriteReport) -> Iterator[Any]:
+    def _check_headers(self) -> None:
+        headers = bytes(self._film.codec_context.extradata or b"").hex()
+        if any(record.extradata != headers for record in self._segments.finished):
+            raise VerificationError(
+                f"{self._plan.codec} gave the film's segments different headers: they cannot be "
+                "joined, and were not kept; colour the film again"
+            )
+
+    def _timed_packets(self, report: WriteReport) -> Iterator[Any]:
         """All packets of the film, with decoding times that go on from segment to segment.
 
         MP4 sums up the distances of decoding times. With B-frames and uneven frame durations
         that sum falls short of the presentation times' length. So the last packet is decoded
         later, by no more than its delay at the start allows, and lasts to the film's end.
         """
-        records = segments.finished
+        records = self._segments.finished
         if not records:
             return
-        headers = bytes(self._film.codec_context.extradata or b"").hex()
-        if any(record.extradata != headers for record in records):
-            raise EncoderError(
-                f"{self._plan.codec} gave the film's segments different headers; colour the film "
-                "anew with --no-resume"
-            )
         times = decoding_times(records)
         first_pts, first_dts, left = report.pts[0], None, len(report.pts)
         for record in records:
-            for packet in segments.packets(record):
+            for packet in self._segments.packets(record):
                 packet.stream, packet.time_base = self._film, self._video.time_base
                 packet.dts = next(times)
                 first_dts = packet.dts if first_dts is None else first_dts

@@ -16,16 +16,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import av
 
-from vidcolor.errors import EncoderError
+from vidcolor.errors import EncoderError, InputError, VerificationError
 from vidcolor.frames import ColoredFrame, VideoInfo
-from vidcolor.media.atomic import sync_file, write_atomically
+from vidcolor.media.atomic import output_error, sync_file, write_atomically
 from vidcolor.media.encoder import FilmEncoder
 from vidcolor.media.plan import OutputPlan
 from vidcolor.media.safety import open_container
@@ -33,9 +34,6 @@ from vidcolor.media.trial import holds_encoder
 
 CONTAINERS = ("nut", "mov")
 """The first that holds the codec is taken."""
-
-_DIGEST_BYTES = 16
-_READ_BYTES = 2**20
 
 
 @dataclass(slots=True)
@@ -56,8 +54,10 @@ class SegmentRecord:
     video_bytes: int = 0
     extradata: str = ""
     """The encoder's global headers, hexadecimal."""
+    file_bytes: int = 0
+    """Size of the packets' file."""
     digest: str = ""
-    """BLAKE2b of the packets' file, hexadecimal."""
+    """BLAKE2b of the packets' payloads, hexadecimal."""
     state: dict[str, Any] = field(default_factory=dict)
     """What the run needs to go on after this segment; opaque here."""
 
@@ -69,13 +69,13 @@ class SegmentFolder:
     ----------
     folder:
         Exists. Finished segments are found in it: all up to the first that is missing or whose
-        packets are not what its record says.
+        packets have not the size that its record says.
     film:
         The output that they are for, which messages speak of.
     """
 
     def __init__(self, folder: Path, film: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._film = film
         self.finished: list[SegmentRecord] = []
         while (record := self._read(len(self.finished))) is not None:
@@ -83,7 +83,22 @@ class SegmentFolder:
 
     def packets_path(self, record: SegmentRecord) -> Path:
         """Where the packets of a segment are."""
-        return self._folder / f"{record.number:06d}.{record.container}"
+        return self.folder / f"{record.number:06d}.{record.container}"
+
+    def delete_unfinished(self, spare: Collection[str]) -> None:
+        """Delete everything but finished segments and the files named in ``spare``.
+
+        Raises
+        ------
+        OSError
+            If something cannot be deleted.
+        """
+        kept = {*spare}
+        for record in self.finished:
+            kept |= {self.packets_path(record).name, self._record_path(record.number).name}
+        for path in self.folder.iterdir():
+            if path.name not in kept:
+                delete(path)
 
     def finish(self, record: SegmentRecord) -> None:
         """Make a segment whose packets are written durable.
@@ -95,7 +110,10 @@ class SegmentFolder:
         """
         path = self.packets_path(record)
         sync_file(path, self._film)
-        record.digest = _digest(path)
+        try:
+            record.file_bytes = path.stat().st_size
+        except OSError as error:
+            raise output_error(error, self._film) from error
         text = json.dumps(asdict(record), separators=(",", ":"))
         write_atomically(self._record_path(record.number), text.encode())
         self.finished.append(record)
@@ -105,31 +123,44 @@ class SegmentFolder:
 
         Raises
         ------
-        EncoderError
+        VerificationError
             If they are not those that were written.
         """
+        try:
+            yield from self._checked_packets(record)
+        except (av.FFmpegError, InputError) as error:
+            raise self._damaged(record) from error
+
+    def _checked_packets(self, record: SegmentRecord) -> Iterator[Any]:
+        digest = _new_digest()
+        durations = dict(zip(record.pts, record.durations, strict=True))
+        times = iter(record.coded_pts)
         with open_container(self.packets_path(record)) as container:
-            (stream,) = container.streams.video
-            wanted = iter(record.coded_pts)
-            shown = dict(zip(record.pts, record.durations, strict=True))
-            for packet in container.demux(stream):
+            for packet in container.demux(video=0):
                 if not packet.size:
                     continue
-                pts = next(wanted, None)
-                if pts is None or packet.pts is None:
-                    raise _damaged(self.packets_path(record))
-                packet.pts, packet.duration = pts, shown[pts]
+                pts = next(times, None)
+                if pts is None:
+                    raise self._damaged(record)
+                digest.update(packet)
+                packet.pts, packet.duration = pts, durations[pts]
                 yield packet
-            if next(wanted, None) is not None:
-                raise _damaged(self.packets_path(record))
+        if next(times, None) is not None or digest.hexdigest() != record.digest:
+            raise self._damaged(record)
+
+    def _damaged(self, record: SegmentRecord) -> VerificationError:
+        return VerificationError(
+            f"{self.packets_path(record)} is not what was written, the disk may be failing: the "
+            "output was not kept; colour the film again"
+        )
 
     def _record_path(self, number: int) -> Path:
-        return self._folder / f"{number:06d}.json"
+        return self.folder / f"{number:06d}.json"
 
     def _read(self, number: int) -> SegmentRecord | None:
         try:
             record = SegmentRecord(**json.loads(self._record_path(number).read_bytes()))
-            if _digest(self.packets_path(record)) == record.digest:
+            if self.packets_path(record).stat().st_size == record.file_bytes:
                 return record
         except (OSError, ValueError, TypeError):
             pass  # not there, or not whole: the segment is made again
@@ -137,7 +168,7 @@ class SegmentFolder:
 
 
 class SegmentEncoder:
-    """Encodes one segment; a context manager that deletes it unless it is finished.
+    """Encodes one segment.
 
     Parameters
     ----------
@@ -159,6 +190,8 @@ class SegmentEncoder:
         self._container = _container_for(plan.codec)
         self.record = SegmentRecord(len(folder.finished), self._container)
         self._path = folder.packets_path(self.record)
+        self._digest = _new_digest()
+        self._is_finished = False
         self._out: Any = None
         try:
             self._out = av.open(str(self._path), "w", format=self._container)
@@ -203,8 +236,9 @@ class SegmentEncoder:
                 f"the encoder gave {len(self.record.coded_pts)} packets for "
                 f"{len(self.record.pts)} frames, or at other times; try another codec or preset"
             )
-        self.record.state = state
+        self.record.state, self.record.digest = state, self._digest.hexdigest()
         self._folder.finish(self.record)
+        self._is_finished = True
 
     def abort(self) -> None:
         """Close and delete it, unless it is finished; never fails."""
@@ -212,12 +246,14 @@ class SegmentEncoder:
             out, self._out = self._out, None
             with contextlib.suppress(av.FFmpegError, ValueError):
                 out.close()
+        if not self._is_finished:
             with contextlib.suppress(OSError):
                 self._path.unlink()
 
     def _mux(self, packet: Any) -> None:
         self.record.coded_pts.append(packet.pts)
         self.record.video_bytes += packet.size
+        self._digest.update(packet)
         self._out.mux(packet)
 
 
@@ -247,13 +283,19 @@ def _container_for(codec: str) -> str:
     return next((name for name in CONTAINERS if holds_encoder(name, codec)), CONTAINERS[-1])
 
 
-def _digest(path: Path) -> str:
-    digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-    with path.open("rb") as file:
-        while block := file.read(_READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+def _new_digest() -> Any:
+    return hashlib.blake2b(digest_size=16)
 
 
-def _damaged(path: Path) -> EncoderError:
-    return EncoderError(f"{path} is not what was written; colour the film anew with --no-resume")
+def delete(path: Path) -> None:
+    """A file, or a folder with all that is in it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be deleted.
+    """
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

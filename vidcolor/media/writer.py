@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -81,22 +82,28 @@ class FilmWriter:
         self._encoder: SegmentEncoder | None = None
         self._file: FilmFile | None = None
         part = part_of(source, start_s, duration_s)
+        done = sum(record.video_bytes for record in segments.finished) if segments else 0
+        whole = least_size(source, plan, part)
         # Once in segments, once joined.
-        needed = RESERVE_BYTES + 2 * least_size(source, plan, part)
-        check_free_space(self._output.parent, needed)
-
-        def open_file() -> FilmFile:
-            return FilmFile(
-                source, output, plan, start_s=start_s, duration_s=duration_s, threads=threads
-            )
-
-        self._open_file = open_file
-        open_file().abort()  # now, and not after hours of work, is the time to learn of a refusal
+        check_free_space(self._output.parent, RESERVE_BYTES + max(0, whole - done) + whole)
         self._own_folder: Path | None = None
         if segments is None:
             self._own_folder = _make_folder(self._output)
             segments = SegmentFolder(self._own_folder, self._output)
         self._segments = segments
+        self._open_file = partial(
+            FilmFile,
+            *(source, output, plan, segments),
+            start_s=start_s,
+            duration_s=duration_s,
+            threads=threads,
+        )
+        try:
+            # Now, and not after hours of work, is the time to learn of a refusal.
+            self._open_file().abort()
+        except BaseException:
+            self.abort()
+            raise
         self.report = _report_of(self._segments, source)
 
     @property
@@ -181,8 +188,9 @@ class FilmWriter:
         """
         self.end_segment({})
         self._finished = True
+        check_free_space(self._output.parent, RESERVE_BYTES + self.report.video_bytes)
         self._file = self._open_file()
-        self._file.join(self._segments, self.report, tick)
+        self._file.join(self.report, tick)
         return self.report
 
     def commit(self) -> Path:
@@ -195,7 +203,11 @@ class FilmWriter:
         """
         if self._file is None:
             raise RuntimeError("only a film that was finished can be committed")
-        return self._file.commit()
+        try:
+            return self._file.commit()
+        except OutputError:
+            self._own_folder = None  # the finished film is in it
+            raise
 
     def abort(self) -> None:
         """Close everything and delete what is unfinished and the writer's own; never fails.
