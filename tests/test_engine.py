@@ -35,6 +35,7 @@ from vidcolor.errors import (
     VerificationError,
 )
 from vidcolor.frames import ColorTags
+from vidcolor.jobs.folder import find_jobs
 from vidcolor.jobs.run import color_film
 from vidcolor.media.writer import FilmWriter
 from vidcolor.models.base import Prediction
@@ -367,7 +368,10 @@ class TestEndings:
                 cancel=cancel,
                 on_progress=stop_late,
             )
-        assert self.left_over(tmp_path) == ["film.mp4"]
+        (kept,) = find_jobs(tmp_path)  # whole, to go on with
+        assert self.left_over(tmp_path) == [kept.folder.name, "film.mp4"]
+        assert not list(kept.folder.glob("*.part"))
+        assert not list(kept.folder.glob(".*.part"))
 
     def test_a_failing_network(self, tmp_path, colorizer, monkeypatch):
         source = make_film(tmp_path / "film.mp4", frames=20)
@@ -402,7 +406,8 @@ class TestEndings:
         with pytest.raises(ArithmeticError):
             color_film(source, output, settings_of(overwrite=True), colorizer=colorizer)
         assert output.read_bytes() == b"precious"
-        assert self.left_over(tmp_path) == ["film.mp4", "out.mp4"]
+        (kept,) = find_jobs(tmp_path)
+        assert self.left_over(tmp_path) == [kept.folder.name, "film.mp4", "out.mp4"]
 
 
 def _fail_verification(*_: Any) -> None:
