@@ -20,10 +20,10 @@ from common import films_in
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import NetworkSettings, load_preset, override
-from vidcolor.engine import color_film
 from vidcolor.evaluation.colorings import Grey, Network
 from vidcolor.evaluation.pictures import PhotoFiles
 from vidcolor.evaluation.protocols import luma_subject
+from vidcolor.jobs.run import color_film
 
 TILE_HEIGHT = 224
 """Pixels of a photograph in a sheet."""
