@@ -112,6 +112,8 @@ class FilmRun:
         self.planner = SegmentPlanner(settings.segments.least_s, settings.segments.most_s)
         self.first_frame = 0
         """Of this run; those before it are in finished segments."""
+        self.finding = False
+        """Frames are decoded only to get to the first of this run."""
         self.first_shot: int | None = None
         """Number of its shot, if that is known from an earlier run."""
         self.grid: NetworkGrid = colorizer.grid(
@@ -128,6 +130,7 @@ class FilmRun:
         """Begin after the segments that an interrupted run has finished."""
         state = segments.finished[-1].state
         self.first_frame, self.first_shot = state["next_frame"], state["shot"]
+        self.finding = True
         self.source_shots.restore(state["source_shots"])
         self.frames_without_color = state["frames_without_color"]
         self.progress.go_on_after(self.first_frame, self.first_shot)
@@ -153,7 +156,7 @@ class FilmRun:
             },
             size_of=lambda work: work.nbytes,
             cancel=self.cancel,
-            tick=lambda: self.progress.tell("color"),
+            tick=lambda: self.progress.tell("find" if self.finding else "color"),
         )
         if self.cancel.is_set():
             raise Interrupted
@@ -196,6 +199,7 @@ class FilmRun:
                 if self.cancel.is_set():
                     return
                 continue
+            self.finding = False
             small = self.clock.call(
                 "shrink",
                 self.colorizer.shrink,

@@ -77,7 +77,7 @@ def stop_after(
     cancel = threading.Event()
 
     def watch(event: ProgressEvent) -> None:
-        if event.frames_done >= frames or event.stage != "color":
+        if event.frames_done >= frames or event.stage in ("join", "verify"):
             cancel.set()
 
     with pytest.raises(Interrupted) as caught:

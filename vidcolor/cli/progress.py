@@ -149,6 +149,8 @@ def note(event: ProgressEvent) -> str:
     """What stands beside the bar."""
     if event.stage == "verify":
         return f"{event.frames_done} frames done, checking the finished file"
+    if event.stage == "find":
+        return f"{event.frames_done} frames done, finding the place"
     if event.stage == "join":
         return f"{event.frames_done} frames done, writing the file"
     return (
