@@ -45,7 +45,7 @@ LEAST_CONFIDENCE = 0.5
 passes. Links across cuts lie far below, links within a shot, also a whip pan's, far above."""
 
 
-GAIN_LIMIT = 1.15
+GAIN_LIMIT = 1.25
 """Most that an averaged frame is scaled by; see Note [Chroma lost to averaging]. Colours that
 flip from frame to frame are nobody's to bring back."""
 
