@@ -26,6 +26,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 import vidcolor
 from vidcolor.colorizer import Colorizer
+from vidcolor.config import NetworkSettings
 from vidcolor.training.extract import MANIFEST, ExtractSettings, extract_frames
 from vidcolor.training.memory import keep_freed_memory
 from vidcolor.training.metrics import colorfulness
@@ -76,7 +77,7 @@ def score(truth: np.ndarray, shown: np.ndarray, scores: Scores) -> None:
 
 def colored(pictures: list[Path], checkpoint: str | None, folder: Path) -> dict[str, Scores]:
     """Scores by film, of greying and colouring ``pictures``; None leaves them grey."""
-    colorizer = Colorizer(checkpoint) if checkpoint else None
+    colorizer = Colorizer(NetworkSettings(checkpoint=checkpoint)) if checkpoint else None
     found: dict[str, Scores] = {}
     for path in pictures:
         truth = read_rgb(path)
