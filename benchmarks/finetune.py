@@ -43,6 +43,7 @@ def make_frames(films: list[Path], folder: Path, split: str, per_shot: int) -> N
         share = 0.5 if split == "shots" else 0.0
         extract_frames(films, folder, ExtractSettings(per_shot=per_shot, split=share))
     if split == "time":
+        (folder / "val").mkdir(exist_ok=True)
         for pictures in by_shot(folder).values():
             for name in pictures[len(pictures) // 2 :]:
                 picture = folder / name
