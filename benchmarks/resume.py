@@ -24,7 +24,7 @@ from pathlib import Path
 import av
 from common import machine, print_table
 
-from vidcolor.jobs.folder import find_jobs
+from vidcolor.jobs.folder import delete_job, find_jobs
 
 
 def content(path: Path) -> str:
@@ -78,11 +78,13 @@ def main() -> None:
                 while process.poll() is None and not kept_frames(folder):
                     time.sleep(0.02)
                 time.sleep(rng.uniform(0, whole_s))
-                if process.poll() is not None:
-                    late += 1
-                    output.unlink()
-                    continue
                 process.send_signal(signal.SIGKILL)
+            if output.exists():  # it had been quicker
+                late += 1
+                output.unlink()
+                for job in find_jobs(folder):
+                    delete_job(job)
+                continue
             kept.append(kept_frames(folder))
             subprocess.run([*command, str(output)], check=True)
             different += content(output) != wanted
