@@ -116,9 +116,9 @@ class Job:
             sync_folder(self.folder.parent)
             try:
                 self._lock.acquire(timeout=LOCK_S)
-            except (Timeout, FileNotFoundError) as error:
-                if isinstance(error, Timeout):
-                    raise
+            except Timeout:  # an OSError too
+                raise
+            except FileNotFoundError:
                 continue  # the folder was deleted just now
             except (OSError, NotImplementedError) as error:
                 if not self.folder.is_dir() or not os.access(self.folder, os.W_OK):
