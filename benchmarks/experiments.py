@@ -1,34 +1,57 @@
 """What makes filmnet better: short trainings that differ in one thing.
 
-    python benchmarks/experiments.py --data PHOTOS --imagenet FILE [--steps 450] [NAME …]
+    python benchmarks/experiments.py --data PHOTOS --imagenet FILE [--steps 300] [NAME …]
 
 Each experiment is the recipe train-filmnet with one change, trained for the same steps from the
-same seed (``--seed`` repeats them with another) and measured on the same held-out photographs.
-PSNR alone would reward pale colours: the table also gives PSNR where a gain on the plain mean of
-the bins makes the colours as vivid as every other experiment's, interpolated between gains.
-``--output`` keeps the runs; a later call goes on with those that are missing there.
+same seed (``--seed`` repeats them with another; two seeds of ``base`` show what is chance) and
+without three sources, on which it is then measured, each weighing alike: what fits the
+sources of the training is not what people's films look like. PSNR alone would reward pale
+colours, so a gain on the mean of the bins makes every network as vivid as every other,
+interpolated between gains. ``--output`` keeps the runs; a later call goes on with those that are
+missing there. With ``--checkpoints FILE …`` nothing is trained and those are measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from common import machine, print_table
 
-from vidcolor.models import load_checkpoint
+from vidcolor.color import lightness_from_luma, rgb_to_luma
+from vidcolor.evaluation.measures import color_difference, colorfulness, psnr, to_lab
+from vidcolor.models import bins, load_checkpoint
+from vidcolor.models.filmnet import FilmNet
+from vidcolor.photographs.photos import PhotoSet
+from vidcolor.training.batches import FixedBatches
+from vidcolor.training.library import load_library
 from vidcolor.training.memory import keep_freed_memory
+from vidcolor.training.metrics import Decoding, color_at_constant_luma
+from vidcolor.training.module import unit_rgb
 from vidcolor.training.recipe import load_recipe
 from vidcolor.training.run import run_training
 
-TEMPERATURES = (0.38, 1.0)
-GAINS = (0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8)
+UNFAMILIAR = ("perc-adversarial", "imagenet-sample-imag", "houses-dataset")
+"""Sources that no experiment trains on."""
 
-COLORFULNESS = 0.6
-"""Share of the truth's colourfulness at which PSNRs are compared."""
+PHOTOS_PER_SOURCE = 120
+"""Of each unfamiliar source, and as many of all validation photographs together."""
+
+SIZE = 160
+"""Side in pixels of the central square that is measured."""
+
+DECODINGS = (
+    *(Decoding(1.0, gain) for gain in (0.6, 0.8, 1.0, 1.25, 1.5, 1.8, 2.2)),
+    *(Decoding(0.38, gain) for gain in (0.8, 1.0, 1.25, 1.5)),
+)
+
+SHARES = (0.55, 0.65)
+"""Shares of the truth's colourfulness at which networks are compared."""
 
 EXPERIMENTS: dict[str, dict[str, Any]] = {
     "base": {},
@@ -40,7 +63,8 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     "no-histogram": {"loss.histogram": 0.0},
     "clean-half": {"degradation.clean": 0.6},
     "always-dirty": {"degradation.clean": 0.0},
-    "no-small-photos": {"no_extra": True},
+    "no-small-photos": {"extra_share": 0.0},
+    "more-small-photos": {"extra_share": 0.4},
     "one-size": {"one_size": 128},
     "augmented": {"crop.rotation": 6.0, "crop.brightness": 0.15},
     "wide-crops": {"crop.min_area": 0.7},
@@ -48,17 +72,28 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     "fast-encoder": {"optimizer.encoder_rate": 6e-4},
     "no-decay": {"optimizer.weight_decay": 0.0},
     "all-cells": {"loss.cell_step": 1},
+    "photos-alike": {"data.source_weights": {}},
 }
-"""Changes by name; ``init``, ``no_extra`` and ``one_size`` are not fields of a recipe."""
+"""Changes by name; ``init``, ``extra_share`` and ``one_size`` are not fields of a recipe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Means over photographs."""
+
+    psnr: float
+    delta_e: float
+    colorfulness: float
 
 
 def recipe_changes(name: str, steps: int, seed: int) -> dict[str, Any]:
     """Dotted fields that differ from the shipped recipe."""
     wanted = dict(EXPERIMENTS[name])
     wanted.pop("init", None)
-    phases = [phase.model_dump() for phase in load_recipe("train-filmnet").phases]
-    if wanted.pop("no_extra", False):
-        phases = [{**phase, "extra_share": 0.0} for phase in phases]
+    recipe = load_recipe("train-filmnet")
+    phases = [phase.model_dump() for phase in recipe.phases]
+    if (share := wanted.pop("extra_share", None)) is not None:
+        phases = [{**phase, "extra_share": share} for phase in phases]
     if size := wanted.pop("one_size", None):
         # As many pixels as all phases together.
         pixels = sum(p["share"] * p["batch"] * p["size"] ** 2 for p in phases)
@@ -68,81 +103,142 @@ def recipe_changes(name: str, steps: int, seed: int) -> dict[str, Any]:
         "max_steps": steps,
         "seed": seed,
         "phases": phases,
+        "data.held_out_sources": (*recipe.data.held_out_sources, *UNFAMILIAR),
         "optimizer.warmup_steps": 40,
         "validation.every_steps": steps,
-        "validation.photos": 512,
-        "validation.temperatures": TEMPERATURES,
-        "validation.gains": GAINS,
+        "validation.photos": 64,
         "validation.pictures": 4,
         **wanted,
     }
 
 
-def psnr_at(sweep: dict[str, dict[str, float]], colorfulness: float) -> float | None:
-    """PSNR of the sweep of gains at T = 1 where the colourfulness is that share of the truth's."""
+@torch.no_grad()
+def measure(network: FilmNet, photos: PhotoSet) -> tuple[dict[Decoding, Scores], Scores, float]:
+    """Scores by decoding, those of grey, and the photographs' own colourfulness."""
+    network.eval()
+    keys = (None, *DECODINGS)
+    found: dict[Decoding | None, list[tuple[float, float, float]]] = {key: [] for key in keys}
+    truth: list[float] = []
+    for batch in FixedBatches(photos, SIZE):
+        rgb = unit_rgb(batch.rgb)
+        luma = rgb_to_luma(rgb)
+        output = network.forward_train(lightness_from_luma(luma))
+        means = {t: bins.decode(output.logits, t) + output.residual for t in (1.0, 0.38)}
+        true = [picture.permute(1, 2, 0).numpy() for picture in rgb]
+        true_lab = [to_lab(picture) for picture in true]
+        truth += [colorfulness(picture) for picture in true]
+        for key in keys:
+            ab = means[key.temperature] * key.gain if key else torch.zeros_like(means[1.0])
+            for index, picture in enumerate(color_at_constant_luma(luma, ab)):
+                shown = picture.permute(1, 2, 0).numpy()
+                mse = float(np.mean((shown - true[index]) ** 2))
+                error = float(color_difference(true_lab[index], to_lab(shown)).mean())
+                found[key].append((psnr(mse), error, colorfulness(shown)))
+    means_of = {key: Scores(*np.mean(rows, axis=0).tolist()) for key, rows in found.items()}
+    grey = means_of.pop(None)
+    return {key: scores for key, scores in means_of.items() if key}, grey, float(np.mean(truth))
+
+
+def at_share(sweep: dict[Decoding, Scores], truth: float, share: float) -> Scores | None:
+    """Scores of the gains at T = 1 where the colourfulness is that share of the truth's."""
     points = sorted(
-        (scores["colorfulness_ratio"], scores["psnr_rgb"])
-        for name, scores in sweep.items()
-        if name.startswith("1 × ")
+        (scores.colorfulness / truth, scores.psnr, scores.delta_e)
+        for decoding, scores in sweep.items()
+        if decoding.temperature == 1.0
     )
-    shares, decibels = zip(*points, strict=True)
-    if not shares[0] <= colorfulness <= shares[-1]:
+    shares, decibels, errors = zip(*points, strict=True)
+    if not shares[0] <= share <= shares[-1]:
         return None
-    return float(np.interp(colorfulness, shares, decibels))
+    return Scores(
+        float(np.interp(share, shares, decibels)),
+        float(np.interp(share, shares, errors)),
+        share * truth,
+    )
+
+
+def row_of(name: str, network: FilmNet, sets: dict[str, PhotoSet]) -> list[str]:
+    """One line of the table: for each set, the gain over grey at each of `SHARES`."""
+    cells = [name]
+    for photos in sets.values():
+        sweep, grey, truth = measure(network, photos)
+        for share in SHARES:
+            there = at_share(sweep, truth, share)
+            if there is None:
+                cells += ["–", "–"]
+                continue
+            cells += [
+                f"{there.psnr - grey.psnr:+.2f} dB",
+                f"{there.delta_e - grey.delta_e:+.2f}",
+            ]
+        plain = sweep[Decoding(1.0, 1.0)]
+        cells.append(f"{plain.psnr - grey.psnr:+.2f} dB at {plain.colorfulness / truth:.0%}")
+        annealed = sweep[Decoding(0.38, 1.0)]
+        cells.append(f"{annealed.psnr - grey.psnr:+.2f} dB at {annealed.colorfulness / truth:.0%}")
+    return cells
+
+
+def measured_sets(data: Path) -> dict[str, PhotoSet]:
+    """Photographs of the unfamiliar sources, each as often, and of the familiar ones."""
+    recipe = load_recipe("train-filmnet", {"data.held_out_sources": UNFAMILIAR})
+    library = load_library([data], recipe.data)
+    pooled = PhotoSet()
+    for source in UNFAMILIAR:
+        of_source = PhotoSet()
+        for index, name in enumerate(library.held_out.sources):
+            if name == source:
+                of_source.add(library.held_out[index], name)
+        for photo in of_source.spaced(PHOTOS_PER_SOURCE):
+            pooled.add(photo, source)
+    return {"unfamiliar": pooled, "familiar": library.val.spaced(len(pooled))}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", default=list(EXPERIMENTS), metavar="NAME")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--imagenet", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=450)
+    parser.add_argument("--imagenet", type=Path)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("runs/experiments"))
+    parser.add_argument("--checkpoints", type=Path, nargs="+", default=[], metavar="FILE")
     options = parser.parse_args()
     keep_freed_memory()
     print(f"{datetime.date.today()}, {machine()}")
     print(f"`{parser.prog} --steps {options.steps} --seed {options.seed}`\n")
+    paths = {path.stem: path for path in options.checkpoints}
+    if not paths:
+        paths = {
+            name: options.output / f"{name}-{options.seed}" / "filmnet.safetensors"
+            for name in options.names
+        }
+        for name, weights in paths.items():
+            if not weights.exists():
+                begins = "init" not in EXPERIMENTS[name]
+                if begins and options.imagenet is None:
+                    parser.error("give --imagenet FILE")
+                run_training(
+                    load_recipe("train-filmnet", recipe_changes(name, options.steps, options.seed)),
+                    [options.data],
+                    weights.parent,
+                    init=f"imagenet:{options.imagenet}" if begins else None,
+                    device="cpu",
+                )
+    sets = measured_sets(options.data)
     rows = []
-    for name in options.names:
-        folder = options.output / f"{name}-{options.seed}"
-        weights = folder / "filmnet.safetensors"
-        if not weights.exists():
-            begins = "init" not in EXPERIMENTS[name]
-            run_training(
-                load_recipe("train-filmnet", recipe_changes(name, options.steps, options.seed)),
-                [options.data],
-                folder,
-                init=f"imagenet:{options.imagenet}" if begins else None,
-                device="cpu",
-            )
-        training = load_checkpoint(weights).info.training
-        if "decoding" not in training:
-            parser.error(f"{weights} is an earlier program's: delete {folder}")
-        sweep, scores = training["decoding"]["sweep"], training["scores"]
-        at_same = psnr_at(sweep, COLORFULNESS)
-        rows.append(
-            [
-                name,
-                "–" if at_same is None else f"{at_same:.2f}",
-                f"{sweep['0.38 × 1']['psnr_rgb']:.2f}",
-                f"{sweep['0.38 × 1']['colorfulness_ratio']:.0%}",
-                f"{sweep['1 × 1']['psnr_rgb']:.2f}",
-                f"{scores['val_film']['psnr_rgb']:.2f}",
-                f"{scores['held_out']['psnr_rgb']:.2f}",
-                f"{training['hours'] * 60:.0f}",
-            ]
-        )
+    for name, weights in paths.items():
+        network = load_checkpoint(weights).network
+        assert isinstance(network, FilmNet)
+        rows.append(row_of(name, network, sets))
         print(" | ".join(rows[-1]), flush=True)
     print()
-    print_table(
-        [
-            *("experiment", f"PSNR at {COLORFULNESS:.0%} colourfulness", "PSNR, T = 0.38"),
-            *("colourfulness", "PSNR, T = 1", "as film, T = 0.38", "unfamiliar, T = 0.38"),
-            "minutes",
-        ],
-        rows,
-    )
+    header = ["experiment"]
+    for name in sets:
+        for share in SHARES:
+            header += [f"{name}, at {share:.0%}: PSNR", "ΔE00"]
+        header += [f"{name}, T = 1", "T = 0.38"]
+    print_table(header, rows)
+    for name, photos in sets.items():
+        print(f"\n{name}: {len(photos)} photographs")
 
 
 if __name__ == "__main__":
