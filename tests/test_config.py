@@ -58,7 +58,7 @@ def test_a_preset_of_ones_own(tmp_path: Path) -> None:
         (
             "[look]\nstrenght = 1\n",
             r"mine\.toml: no field 'look\.strenght': did you mean 'look\.strength'\? "
-            r"allowed are keep_color_shots, keep_tint, strength$",
+            r"allowed are highlights, .*, strength, tint, warmth$",
         ),
         ("[lok]\nstrength = 1\n", r"no field 'lok': .*allowed are allow_drop, .*, temporal$"),
         ("[look]\nstrength = 4\n", r"look\.strength = 4 is not allowed: .*less than"),

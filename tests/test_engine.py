@@ -532,3 +532,14 @@ def test_luma_codes_beyond_the_depth_do_not_stop_a_run(colorizer):
     small = colorizer.shrink(luma, colorizer.grid(64, 48), 10, False)
     assert small.lightness.max() == pytest.approx(100, abs=1e-3)
     assert small.luma_u8(10).max() == 255
+
+
+def test_a_shot_has_its_own_look(tmp_path, colorizer):
+    source = make_film(tmp_path / "film.mkv", frames=24, cuts=(12,))
+    listed = tmp_path / "list.csv"
+    listed.write_text("start,strength\n0,\n0.5,0\n")
+    settings = settings_of("archive", temporal__shots=str(listed), look__strength=1.5)
+    color_film(source, tmp_path / "out.mkv", settings, colorizer=colorizer)
+    frames = chroma(tmp_path / "out.mkv")
+    assert all((frame != 128).any() for frame in frames[:12])
+    assert all((frame == 128).all() for frame in frames[12:])

@@ -14,7 +14,7 @@ PACKAGE = Path(vidcolor.__file__).parent
 
 LAYERS = (
     ("errors",),
-    ("frames",),
+    ("frames", "contact_sheet"),
     ("luma", "source_color"),
     ("source_shots",),
     ("resources",),
@@ -26,7 +26,8 @@ LAYERS = (
     ("temporal",),
     ("colorizer",),
     ("stages", "report"),
-    ("engine", "stills"),
+    ("stills",),
+    ("engine", "keyframes"),
     ("jobs",),
     ("api",),
     ("photographs",),

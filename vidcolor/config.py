@@ -71,11 +71,28 @@ class TemporalSettings(_Settings):
     """Path of a shot list, whose cuts are used; None finds them. See ``vidcolor shots``."""
 
 
-class LookSettings(_Settings):
-    """What a user may change about the colours."""
+class ShotLook(_Settings):
+    """What a user may change about the colours, for the film or for one shot of its list."""
 
     strength: float = Field(default=1.0, ge=0.0, le=3.0)
     """Gain on a* and b*: 0 is grey, 1 the network's own."""
+    shadows: float = Field(default=1.0, ge=0.0, le=2.0)
+    """Gain at black, less and less of it up to mid grey; below 1 calms shadows."""
+    highlights: float = Field(default=1.0, ge=0.0, le=2.0)
+    """Gain at white, less and less of it down to mid grey."""
+    warmth: float = Field(default=0.0, ge=-30.0, le=30.0)
+    """CIE units added to b*: above 0 yellower, below 0 bluer; black and white stay neutral."""
+    tint: float = Field(default=0.0, ge=-30.0, le=30.0)
+    """CIE units added to a*: above 0 towards magenta, below 0 towards green; as ``warmth``."""
+    skin_guard: float = Field(default=0.0, ge=0.0, le=1.0)
+    """How far colours of the hue of skin are spared from all of the above."""
+    max_chroma: float | None = Field(default=None, ge=5.0, le=150.0)
+    """No colour gets a higher CIE chroma √(a*² + b*²); those near it are bent towards it."""
+
+
+class LookSettings(ShotLook):
+    """What a user may change about the colours."""
+
     keep_tint: bool = False
     """Shots of one hue, tinted or toned prints, keep the source's chroma."""
     keep_color_shots: bool = False

@@ -23,7 +23,7 @@ from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid, SmallPicture
 from vidcolor.config import RunSettings
 from vidcolor.errors import Interrupted, VerificationError
 from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo
-from vidcolor.look import Look
+from vidcolor.look import mixed
 from vidcolor.luma import luma_crc, target_luma
 from vidcolor.media.output import Writer, verify_any
 from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan
@@ -38,6 +38,7 @@ from vidcolor.source_shots import SourceShots
 from vidcolor.stages import StageClock, run_stages
 from vidcolor.temporal.segment_planner import SegmentPlanner
 from vidcolor.temporal.shot_list import ListedShot, ShotList, ShotWalk
+from vidcolor.temporal.shot_looks import ShotLooks
 from vidcolor.temporal.smooth import SmoothedAb, TemporalSmoother
 
 log = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ class FilmRun:
         self.grid: NetworkGrid = colorizer.grid(
             video.width, video.height, video.sample_aspect_ratio, video.rotation
         )
-        self.look = Look.from_settings(settings.look)
+        self.looks = ShotLooks(settings.look, shots)
         self.renderer = ChromaRenderer(self.target)
         self.pts = array("q")
         self.luma_crcs = array("L") if plan.is_lossless else None
@@ -290,7 +291,9 @@ class FilmRun:
             cb, cr = self.clock.call("chroma", kept_chroma, work.frame, bits, self.target)
         else:
             self.frames_without_color += bool(np.abs(item.ab).max() < LEAST_COLOR)
-            cb, cr = self.clock.call("chroma", self.renderer.render, luma, self.look.apply(item.ab))
+            looks = self.looks.at(self._time_s(work.frame))
+            ab = self.clock.call("look", mixed, item.ab, work.small.lightness, looks)
+            cb, cr = self.clock.call("chroma", self.renderer.render, luma, ab)
         work.colored = ColoredFrame(work.frame, luma, cb, cr)
         return work
 
@@ -332,7 +335,7 @@ class FilmRun:
         notices = self.source_shots.notices()
         if self.listed is not None:
             notices += self.listed.notices()
-        if self.frames_without_color and self.look.strength:
+        if self.frames_without_color and self.settings.look.strength:
             notices.append(
                 f"{self.frames_without_color} of {self.progress.frames_written} frames "
                 "were left without colour by the network"

@@ -1,14 +1,22 @@
-"""Colours one photo, keeping its luma to the code."""
+"""Colours one photo, or shows one frame, keeping luma to the code."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import cast
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vidcolor.color import ChromaTable, code_type, rgb_from_luma_chroma, upsample_ab
+from vidcolor.color import (
+    ChromaTable,
+    code_type,
+    lightness_table,
+    luma_from_codes,
+    rgb_from_luma_chroma,
+    upsample_ab,
+)
 from vidcolor.color.table import REMAP_LIMIT
 from vidcolor.frames import ColorTags, Plane
 from vidcolor.look import Look
@@ -47,21 +55,49 @@ def color_still(still: StillImage, predict: Predict, look: Look) -> RgbCodes:
     -------
     (H, W, 3) sRGB codes, uint8 or uint16 as ``still.luma``.
     """
-    height, width = still.luma.shape
-    ab = look.apply(predict(still.luma, still.bit_depth, True))
-    rgb = cast(RgbCodes, np.empty((height, width, 3), code_type(still.bit_depth)))
-    if not ab.any():
-        rgb[:] = still.luma[..., None]
+    predicted = predict(still.luma, still.bit_depth, True)
+    cells = (predicted.shape[2], predicted.shape[1])
+    small = cv2.resize(still.luma, cells, interpolation=cv2.INTER_AREA)
+    ab = look.apply(predicted, lightness_table(still.bit_depth, True)[small])
+    return rgb_from_luma_ab(still.luma, ab, still.bit_depth)
+
+
+def rgb_from_luma_ab(
+    luma: Plane,
+    ab: npt.NDArray[np.float32],
+    bit_depth: int,
+    tags: ColorTags = STILL_TAGS,
+    out_depth: int | None = None,
+) -> RgbCodes:
+    """R′G′B′ codes with exactly that luma, as `color_still` says.
+
+    Parameters
+    ----------
+    luma:
+        (H, W) codes of ``bit_depth`` in the range of ``tags``.
+    ab:
+        (2, h, w) CIE a* and b* over the whole picture.
+    tags:
+        Resolved, see `vidcolor.color.resolve_tags`.
+    out_depth:
+        Bits of the result; None is ``bit_depth``.
+    """
+    height, width = luma.shape
+    out_depth = out_depth or bit_depth
+    rgb = cast(RgbCodes, np.empty((height, width, 3), code_type(out_depth)))
+    if not ab.any() and out_depth == bit_depth and tags.full_range:
+        rgb[:] = luma[..., None]
         return rgb
-    table = ChromaTable.build(STILL_TAGS)
+    table = ChromaTable.build(tags)
     # Across first, at ab's own height; each strip is then interpolated down from that.
     across = upsample_ab(table.coordinates(ab), (width, ab.shape[1]))
-    white = np.float32(2**still.bit_depth - 1)
+    white = np.float32(2**out_depth - 1)
     for rows, columns in _blocks(height, width):
-        luma01 = still.luma[rows, columns].astype(np.float32) / white
+        codes = luma[rows, columns]
+        luma01 = luma_from_codes(codes, bit_depth, tags.full_range).astype(np.float32)
         coordinates = _interpolate_rows(across[:, :, columns], rows, height)
         cb, cr = table.look_up(table.first_rows(luma01), coordinates)
-        block = rgb_from_luma_chroma(luma01, cb, cr)
+        block = rgb_from_luma_chroma(luma01, cb, cr, tags.matrix)
         np.rint(np.multiply(block, white, out=block), out=block)
         rgb[rows, columns] = block
     return rgb

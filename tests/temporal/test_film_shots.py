@@ -8,15 +8,9 @@ import numpy as np
 import pytest
 
 from tests.synthetic import make_film
+from vidcolor.contact_sheet import GAP, LABEL_HEIGHT, TILE_HEIGHT, TILE_WIDTH
 from vidcolor.errors import InputError, Interrupted
-from vidcolor.temporal.film_shots import (
-    GAP,
-    LABEL_HEIGHT,
-    TILE_HEIGHT,
-    TILE_WIDTH,
-    draw_sheet,
-    find_shots,
-)
+from vidcolor.temporal.film_shots import draw_sheet, find_shots
 
 
 @pytest.fixture

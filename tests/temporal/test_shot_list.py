@@ -25,7 +25,8 @@ SHOTS = ShotList(
         Shot(0.0, "start"),
         Shot(1.708333, "cut"),
         Shot(3.5, "dissolve", 0.625),
-        Shot(60.0, "fade", 2),
+        Shot(60.0, "fade", 2, look=(("strength", 0.8), ("warmth", -2.5))),
+        Shot(2000.0, "cut", look=(("warmth", 4.0),)),
     ),
 )
 
@@ -85,6 +86,8 @@ def test_a_list_by_hand_needs_only_starts(tmp_path: Path) -> None:
         (f"[[shot]]\nstart = 1{'0' * 400}", "is no number of seconds"),
         (f"[[shot]]\nstart = 1{'0' * 5000}", "cannot read the shot list"),
         ("[[shot]", "cannot read the shot list"),
+        ("[[shot]]\nstart = 1\nstrength = 9", "shot 1: strength = 9 is not allowed"),
+        ("[[shot]]\nstart = 1\nwarmth = 'much'", "shot 1: warmth = 'much' is not allowed"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -151,7 +154,7 @@ def test_a_cut_between_two_frames_is_not_lost() -> None:
 def test_a_list_of_which_nothing_is_met() -> None:
     walk = ShotWalk(SHOTS)
     walk.next(0.0)
-    assert "of the shot list's 4 shots only one was met" in walk.notices()[0]
+    assert "of the shot list's 5 shots only one was met" in walk.notices()[0]
     walk.next(2.0)
     assert walk.notices() == []
     of_one = ShotWalk(ShotList("", SHOTS.shots[:1]))

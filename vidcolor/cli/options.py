@@ -123,6 +123,19 @@ Strength = Annotated[
     ),
 ]
 
+LookChange = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--look",
+        metavar="KEY=VALUE",
+        help="strength, shadows, highlights, warmth, tint, skin_guard or max_chroma, such as "
+        "warmth=4; may be repeated.",
+        parser=key_value,
+        show_default=False,
+        rich_help_panel=COLOR,
+    ),
+]
+
 Vividness = Annotated[
     float | None,
     typer.Option(
@@ -193,6 +206,16 @@ EncoderOption = Annotated[
         help="Any option of the encoder; may be given several times.",
         show_default=False,
         rich_help_panel=ENCODING,
+    ),
+]
+
+ShotsFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A shot list from 'vidcolor shots', edited or not; its cuts are used.",
+        show_default="cuts are found",
+        rich_help_panel=COLOR,
     ),
 ]
 

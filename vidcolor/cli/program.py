@@ -9,7 +9,18 @@ from typing import Annotated, NoReturn
 import typer
 
 from vidcolor import __version__
-from vidcolor.cli import checkpoints, evaluate, extract, image, jobs, probe, run, shots, train
+from vidcolor.cli import (
+    checkpoints,
+    evaluate,
+    extract,
+    image,
+    jobs,
+    preview,
+    probe,
+    run,
+    shots,
+    train,
+)
 from vidcolor.cli.session import report_failure
 
 app = typer.Typer(
@@ -46,6 +57,7 @@ def _root(
 
 app.command(name="run")(run.run)
 app.command(name="image")(image.image)
+app.command(name="preview")(preview.preview)
 app.command(name="probe")(probe.probe)
 app.command(name="shots")(shots.shots)
 app.command(name="extract")(extract.extract)

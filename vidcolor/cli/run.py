@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,16 +52,9 @@ def run(
     batch_size: options.BatchSize = None,
     vividness: options.Vividness = None,
     strength: options.Strength = None,
+    look: options.LookChange = None,
     smooth: options.Smooth = None,
-    shots: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="A shot list from 'vidcolor shots', edited or not; its cuts are used.",
-            show_default="cuts are found",
-            rich_help_panel=options.COLOR,
-        ),
-    ] = None,
+    shots: options.ShotsFile = None,
     keep_tint: options.KeepTint = False,
     keep_color_shots: options.KeepColorShots = False,
     codec: options.Codec = None,
@@ -100,7 +92,12 @@ def run(
             "allow_hdr": allow_hdr,
         }
         settings = build_settings(
-            preset, given, codec=codec, crf=crf, encoder_options=encoder_option or ()
+            preset,
+            given,
+            look=look or (),
+            codec=codec,
+            crf=crf,
+            encoder_options=encoder_option or (),
         )
         tell_settings(settings)
         jobs = _jobs(films, output, rate)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vidcolor.config import EncodeSettings, RunSettings, load_preset, override
+from vidcolor.config import (
+    EncodeSettings,
+    LookSettings,
+    RunSettings,
+    ShotLook,
+    load_preset,
+    override,
+    validate_settings,
+)
 from vidcolor.errors import SettingsError
 
 ANY_DEPTH = 16
@@ -35,6 +43,7 @@ def build_settings(
     preset: str,
     given: Mapping[str, Any],
     *,
+    look: Sequence[str] = (),
     codec: str | None = None,
     crf: float | None = None,
     encoder_options: Sequence[str] = (),
@@ -45,6 +54,8 @@ def build_settings(
     ----------
     given:
         Values by field (a key of `OPTION_OF_FIELD`); None and False leave the preset's.
+    look:
+        ``KEY=VALUE`` each, of `vidcolor.config.ShotLook`; a later one wins.
     codec, crf, encoder_options:
         See `encode_changes`.
 
@@ -57,8 +68,24 @@ def build_settings(
     for name, value in given.items():
         if value is not None and value is not False:
             settings = _override_one(settings, name, value)
+    if look:
+        settings = settings.model_copy(update={"look": changed_look(settings.look, look)})
     changes = encode_changes(settings.encode, codec, crf, encoder_options)
     return override(settings, {f"encode.{name}": value for name, value in changes.items()})
+
+
+def changed_look(look: LookSettings, assignments: Sequence[str]) -> LookSettings:
+    """``look`` with what ``--look KEY=VALUE`` says.
+
+    Raises
+    ------
+    SettingsError
+        Naming the key, or the value and what is allowed.
+    """
+    changes = dict(assignment.split("=", 1) for assignment in assignments)
+    named = {key.strip(): value.strip() for key, value in changes.items()}
+    shot_look = validate_settings(ShotLook, named, origin="--look")
+    return look.model_copy(update={name: getattr(shot_look, name) for name in named})
 
 
 def _override_one(settings: RunSettings, name: str, value: Any) -> RunSettings:

@@ -144,7 +144,7 @@ class Network:
         height, width = subject.lightness.shape
         grid = self._colorizer.grid(width, height)
         ab = self._colorizer.predict([lightness_at(subject, grid.width, grid.height)])[0]
-        return self._look.apply(ab)
+        return self._look.apply(ab, subject.lightness)
 
     def _as_film(self, subject: Subject, index: int) -> Subject:
         assert self._degrade is not None

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
+from vidcolor.contact_sheet import Picture, clock, fitted, labelled, sheet_of
 from vidcolor.errors import EmptyInputError, Interrupted
 from vidcolor.frames import Frame, VideoInfo
 from vidcolor.luma import small_luma
 from vidcolor.media.sequence import open_source
 from vidcolor.temporal.shot_finder import ShotFinder
 from vidcolor.temporal.shot_list import Shot, ShotList
-
-TILE_WIDTH, TILE_HEIGHT = 192, 108
-"""Pixels that a picture of the sheet fits into."""
-
-LABEL_HEIGHT = 18
-"""Pixels below each picture for its number and time."""
-
-SHEET_COLUMNS = 6
-"""Pictures side by side."""
-
-GAP = 6
-"""Pixels between pictures."""
-
-Sheet = npt.NDArray[np.uint8]
-"""(H, W) grey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +84,7 @@ def draw_sheet(
     rate: str | None = None,
     cancel: threading.Event | None = None,
     on_shot: Callable[[int], None] = lambda _: None,
-) -> Sheet:
+) -> Picture:
     """One picture from the middle of each shot, with the shot's number and time.
 
     Parameters
@@ -120,19 +103,10 @@ def draw_sheet(
     pictures = _pictures_at(source, middles, rate, cancel)
     tiles = []
     for number, (shot, picture) in enumerate(zip(found.listed.shots, pictures, strict=True), 1):
-        label = f"{number}  {_clock(shot.start_s)}  {shot.begins}"
-        tiles.append(_tile(picture, label))
+        label = f"{number}  {clock(shot.start_s)}  {shot.begins}"
+        tiles.append(labelled(picture, label))
         on_shot(number)
-    columns = min(SHEET_COLUMNS, len(tiles))
-    rows = math.ceil(len(tiles) / columns)
-    height, width = tiles[0].shape
-    sheet = np.zeros((rows * (height + GAP) + GAP, columns * (width + GAP) + GAP), np.uint8)
-    for tile, (row, column) in zip(
-        tiles, itertools.product(range(rows), range(columns)), strict=False
-    ):
-        y, x = GAP + row * (height + GAP), GAP + column * (width + GAP)
-        sheet[y : y + height, x : x + width] = tile
-    return sheet
+    return sheet_of(tiles)
 
 
 def _pictures_at(
@@ -140,7 +114,7 @@ def _pictures_at(
     times_s: list[float],
     rate: str | None,
     cancel: threading.Event | None,
-) -> Iterator[Sheet]:
+) -> Iterator[Picture]:
     """For each of the rising ``times_s`` the last frame that begins by then, upright.
 
     The film is read once more from its beginning: seeking costs as much where shots are short,
@@ -163,28 +137,10 @@ def _pictures_at(
             until = next(wanted)
 
 
-def _upright(frame: Frame, video: VideoInfo) -> Sheet:
+def _upright(frame: Frame, video: VideoInfo) -> Picture:
     small = small_luma(frame, video.layout.bit_depth)
     aspect = video.width * float(video.sample_aspect_ratio) / video.height
     turns = round(video.rotation / 90) % 4
     if turns % 2:
         aspect = 1 / aspect
-    small = np.ascontiguousarray(np.rot90(small, turns))
-    width = min(TILE_WIDTH, max(1, round(TILE_HEIGHT * aspect)))
-    height = min(TILE_HEIGHT, max(1, round(TILE_WIDTH / aspect)))
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _tile(picture: Sheet, label: str) -> Sheet:
-    tile = np.zeros((TILE_HEIGHT + LABEL_HEIGHT, TILE_WIDTH), np.uint8)
-    height, width = picture.shape
-    y, x = (TILE_HEIGHT - height) // 2, (TILE_WIDTH - width) // 2
-    tile[y : y + height, x : x + width] = picture
-    baseline = (2, TILE_HEIGHT + LABEL_HEIGHT - 5)
-    cv2.putText(tile, label, baseline, cv2.FONT_HERSHEY_SIMPLEX, 0.38, 255, 1, cv2.LINE_AA)
-    return tile
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(max(0.0, seconds), 60)
-    return f"{int(minutes) // 60}:{int(minutes) % 60:02d}:{rest:06.3f}"
+    return fitted(np.ascontiguousarray(np.rot90(small, turns)), aspect)

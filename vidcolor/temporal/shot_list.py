@@ -12,8 +12,10 @@
     start = 12.345
     begins = "dissolve"
     transition = 0.5
+    strength = 0.8
 
 A shot begins with the first frame at or after ``start``, in seconds from the film's beginning.
+It may have a look of its own: any field of `vidcolor.config.ShotLook`.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from vidcolor.config import ShotLook, validate_settings
 from vidcolor.errors import SettingsError
 
 Beginning = Literal["start", "cut", "dissolve", "fade"]
@@ -42,6 +45,9 @@ SUFFIXES = (".toml", ".csv")
 TOLERANCE_S = 0.0005
 """A frame this much before a start belongs to it: written times are rounded."""
 
+LOOK_FIELDS = tuple(ShotLook.model_fields)
+"""Of the look that a shot may have."""
+
 _COLUMNS = ("start", "begins", "transition")
 
 
@@ -54,6 +60,8 @@ class Shot:
     begins: Beginning
     transition_s: float = 0.0
     """Seconds in which both shots are seen (dissolve) or neither (fade)."""
+    look: tuple[tuple[str, float], ...] = ()
+    """Those of `LOOK_FIELDS` in which it differs from the film, with its values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,18 @@ class ShotList:
         """Which shot a frame belongs to; one before the first start belongs to the first."""
         begun = bisect.bisect_right(self.shots, time_s + TOLERANCE_S, key=lambda s: s.start_s)
         return max(0, begun - 1)
+
+    def mix_at(self, time_s: float) -> list[tuple[Shot, float]]:
+        """The shots that are seen at a time, with weights that add up to 1: two in a dissolve."""
+        index = self.index_at(time_s)
+        for later in (index, index + 1):
+            if not 0 < later < len(self.shots) or self.shots[later].begins != "dissolve":
+                continue
+            shot = self.shots[later]
+            share = (time_s - shot.start_s) / max(shot.transition_s, TOLERANCE_S) + 0.5
+            if 0 < share < 1:
+                return [(self.shots[later - 1], 1 - share), (shot, share)]
+        return [(self.shots[index], 1.0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +195,22 @@ def _shot(path: Path, number: int, row: Any) -> Shot:
     where = f"{path}: shot {number}"
     if not isinstance(row, dict):
         raise SettingsError(f"{where} is {row!r}; write [[shot]] with start = SECONDS below it")
-    unknown = [key for key in row if key not in _COLUMNS]
+    allowed_keys = (*_COLUMNS, *LOOK_FIELDS)
+    unknown = [key for key in row if key not in allowed_keys]
     if unknown:
-        raise SettingsError(f"{where} has {unknown[0]!r}; allowed are {', '.join(_COLUMNS)}")
+        raise SettingsError(f"{where} has {unknown[0]!r}; allowed are {', '.join(allowed_keys)}")
     begins = row.get("begins", "cut")
     if begins not in BEGINNINGS:
         allowed = ", ".join(BEGINNINGS)
         raise SettingsError(f"{where}: begins = {begins!r} is none of {allowed}")
-    return Shot(_seconds(where, row, "start"), begins, _seconds(where, row, "transition", 0.0))
+    given = {name: row[name] for name in LOOK_FIELDS if name in row}
+    validated = validate_settings(ShotLook, given, where)
+    return Shot(
+        _seconds(where, row, "start"),
+        begins,
+        _seconds(where, row, "transition", 0.0),
+        tuple((name, getattr(validated, name)) for name in given),
+    )
 
 
 def _seconds(where: str, row: dict[str, Any], key: str, default: float | None = None) -> float:
@@ -207,6 +235,7 @@ def _as_toml(shots: ShotList) -> str:
         lines += ["", "[[shot]]", f"start = {_number(shot.start_s)}", f'begins = "{shot.begins}"']
         if shot.transition_s:
             lines.append(f"transition = {_number(shot.transition_s)}")
+        lines += [f"{name} = {_number(value)}" for name, value in shot.look]
     return "\n".join(lines) + "\n"
 
 
@@ -223,9 +252,12 @@ def _in_unicode(name: str) -> str:
 def _as_csv(shots: ShotList) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for shot in shots.shots:
-        writer.writerow([_number(shot.start_s), shot.begins, _number(shot.transition_s)])
+    looks = [dict(shot.look) for shot in shots.shots]
+    used = [name for name in LOOK_FIELDS if any(name in look for look in looks)]
+    writer.writerow((*_COLUMNS, *used))
+    for shot, look in zip(shots.shots, looks, strict=True):
+        cells = [_number(shot.start_s), shot.begins, _number(shot.transition_s)]
+        writer.writerow(cells + [_number(look[name]) if name in look else "" for name in used])
     return text.getvalue()
 
 
@@ -241,7 +273,7 @@ def _csv_rows(text: str) -> dict[str, Any]:
         row: dict[str, Any] = {
             head: cell.strip() for head, cell in zip(heads, cells, strict=False) if cell.strip()
         }
-        for key in ("start", "transition"):
+        for key in ("start", "transition", *LOOK_FIELDS):
             if key in row:
                 row[key] = _as_number(row[key])
         if row:

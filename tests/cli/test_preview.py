@@ -1,0 +1,74 @@
+"""``vidcolor preview`` as a user types it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import pytest
+
+from tests.cli.conftest import Program, error_line
+from tests.synthetic import make_film
+from vidcolor.contact_sheet import GAP, TILE_WIDTH
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    return make_film(tmp_path / "film.mkv", frames=30, cuts=(12,), width=96, height=64)
+
+
+def test_before_and_after(vidcolor: Program, film: Path, untrained_checkpoint: Path) -> None:
+    result = vidcolor("preview", film, "--at", "0.7", "--checkpoint", untrained_checkpoint)
+    assert result.exit_code == 0, result.stderr
+    picture = cv2.imread(str(film.with_name("film.preview.png")))
+    assert picture is not None
+    assert picture.shape == (64, 2 * 96 + 8, 3)
+    before, after = picture[:, :96].astype(int), picture[:, -96:].astype(int)
+    assert (before.max(axis=2) == before.min(axis=2)).all()
+    assert (after.max(axis=2) - after.min(axis=2)).mean() > 5
+
+
+def test_the_look_is_used(vidcolor: Program, film: Path, untrained_checkpoint: Path) -> None:
+    options = ("--checkpoint", untrained_checkpoint, "--look", "strength=0", "-q")
+    assert vidcolor("preview", film, "--at", "0.7", *options).exit_code == 0
+    picture = cv2.imread(str(film.with_name("film.preview.png")))
+    assert picture is not None
+    assert (picture.max(axis=2) == picture.min(axis=2)).all()
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_picture_of_each_shot(
+    vidcolor: Program, film: Path, tmp_path: Path, checkpoint: Path, listed: bool
+) -> None:
+    shots = tmp_path / "list.csv"
+    shots.write_text("start,strength\n0,1\n0.2,0\n0.5,1\n99,1\n")
+    given = ("--shots", shots) if listed else ()
+    sheet = tmp_path / "sheet.png"
+    result = vidcolor(
+        "preview", film, "--contact-sheet", "-o", sheet, "--checkpoint", checkpoint, *given
+    )
+    assert result.exit_code == 0, result.stderr
+    picture = cv2.imread(str(sheet))
+    assert picture is not None
+    assert picture.shape[1] == (3 if listed else 2) * (TILE_WIDTH + GAP) + GAP
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        ([], 40, "either --at TIME or --contact-sheet"),
+        (["--at", "1", "--contact-sheet"], 40, "either --at TIME or --contact-sheet"),
+        (["--at", "60"], 40, "60 s is outside"),
+        (["--at", "1", "-o", "p.jpg"], 40, "a preview is a PNG"),
+        (["--at", "1", "--look", "warmt=3"], 40, "did you mean 'warmth'?"),
+        (["--at", "1", "--look", "warmth=300"], 40, "--look: warmth = '300' is not allowed"),
+        (["--at", "1", "--shots", "none.toml"], 40, "cannot read the shot list none.toml"),
+    ],
+)
+def test_what_cannot_be(
+    vidcolor: Program, film: Path, options: list[str], code: int, message: str
+) -> None:
+    result = vidcolor("preview", film, *options)
+    assert result.exit_code == code
+    assert message in error_line(result)
+    assert not film.with_name("film.preview.png").exists()

@@ -1,0 +1,165 @@
+"""``vidcolor preview``: see colours before a film is coloured."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidcolor.cli import options
+from vidcolor.cli.console import plain, stdout
+from vidcolor.cli.session import session
+from vidcolor.cli.signals import stop_on_signals
+from vidcolor.errors import Interrupted, SettingsError
+
+if TYPE_CHECKING:
+    from vidcolor.config import RunSettings
+    from vidcolor.keyframes import Keyframes
+    from vidcolor.temporal.shot_list import ShotList
+
+GAP = 8
+"""Pixels between the pictures before and after."""
+
+
+def preview(
+    film: Annotated[
+        str,
+        typer.Argument(metavar="FILM", help="A film or an image sequence.", show_default=False),
+    ],
+    at: Annotated[
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            parser=options.seconds,
+            help="Show the frame at this time, before and after: seconds or HH:MM:SS.mmm.",
+            show_default=False,
+        ),
+    ] = None,
+    contact_sheet: Annotated[
+        bool, typer.Option("--contact-sheet", help="Show one coloured frame of each shot.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="PNG",
+            help="Where the picture goes.",
+            show_default="NAME.preview.png beside the film",
+        ),
+    ] = None,
+    preset: Annotated[
+        str,
+        typer.Option(metavar="NAME|PATH", help="Preset whose colours are used, as for run."),
+    ] = "film",
+    overwrite: options.Overwrite = False,
+    rate: options.Rate = None,
+    checkpoint: options.Checkpoint = None,
+    device: options.Device = None,
+    vividness: options.Vividness = None,
+    strength: options.Strength = None,
+    look: options.LookChange = None,
+    smooth: options.Smooth = None,
+    shots: options.ShotsFile = None,
+    allow_hdr: options.AllowHdr = False,
+    verbose: options.Verbose = 0,
+    quiet: options.Quiet = False,
+    log_file: options.LogFile = None,
+) -> None:
+    """Show a frame before and after, or a coloured frame of each shot, as a PNG."""
+    with session(-1 if quiet else verbose, log_file):
+        from vidcolor.cli.films import check_film, check_rate
+        from vidcolor.cli.settings import build_settings
+        from vidcolor.media.atomic import check_output
+
+        if contact_sheet == (at is not None):
+            raise SettingsError("say what to show: either --at TIME or --contact-sheet")
+        settings = build_settings(
+            preset,
+            {
+                "network.checkpoint": checkpoint,
+                "network.device": device,
+                "network.vividness": vividness,
+                "look.strength": strength,
+                "temporal.radius": smooth,
+                "temporal.shots": None if shots is None else str(shots),
+                "allow_hdr": allow_hdr,
+            },
+            look=look or (),
+        )
+        check_film(film)
+        check_rate([film], rate)
+        path = output or Path(film).with_suffix(".preview.png")
+        if path.suffix.lower() != ".png":
+            raise SettingsError(f"-o {path}: a preview is a PNG; give a name that ends in .png")
+        check_output(Path(film), path, overwrite)
+        with stop_on_signals(lambda: None) as stop:
+            try:
+                picture = _draw(film, rate, settings, at, stop.event)
+            except Interrupted:
+                raise Interrupted(stop.signal_number) from None
+        _write(path, picture)
+        if not quiet:
+            stdout().print(plain(f"written: {path}"), soft_wrap=True)
+
+
+def _draw(
+    film: str, rate: str | None, settings: RunSettings, at: float | None, cancel: threading.Event
+) -> Any:
+    """(H, W, 3) uint8 R′G′B′."""
+    from vidcolor.colorizer import Colorizer
+    from vidcolor.keyframes import Keyframes
+    from vidcolor.temporal.shot_list import read_list_of
+
+    path = settings.temporal.shots
+    shots = None if path is None else read_list_of(Path(path), Path(film).name)
+    colorizer = Colorizer(settings.network)
+    keyframes = Keyframes(film, settings, shots, colorizer, rate=rate, cancel=cancel)
+    if at is not None:
+        return _before_and_after(keyframes, at)
+    return _sheet(film, rate, keyframes, shots, cancel)
+
+
+def _before_and_after(keyframes: Keyframes, time_s: float) -> Any:
+    import numpy as np
+
+    keyframe = keyframes.at(time_s)
+    before = keyframe.show(np.zeros_like(keyframe.ab))
+    after = keyframe.show(keyframes.look(keyframe))
+    gap = np.zeros((len(before), GAP, 3), np.uint8)
+    return np.concatenate((before, gap, after), axis=1)
+
+
+def _sheet(
+    film: str,
+    rate: str | None,
+    keyframes: Keyframes,
+    shots: ShotList | None,
+    cancel: threading.Event,
+) -> Any:
+    from vidcolor.contact_sheet import TILE_HEIGHT, clock, fitted, labelled, sheet_of
+    from vidcolor.temporal.film_shots import FilmShots, find_shots
+
+    found = find_shots(film, rate=rate, keep_partial=True, cancel=cancel)
+    if shots is not None:
+        found = FilmShots(shots, found.frames, found.end_s)
+    tiles = []
+    spans = [(shot, end) for shot, end in found.spans if shot.start_s < found.end_s]
+    middles = [(shot.start_s + end) / 2 for shot, end in spans]
+    for number, keyframe in enumerate(keyframes.walk(middles), 1):
+        rgb = keyframe.show(keyframes.look(keyframe), short_side=TILE_HEIGHT)
+        label = f"{number}  {clock(spans[number - 1][0].start_s)}"
+        tiles.append(labelled(fitted(rgb, rgb.shape[1] / rgb.shape[0]), label))
+    return sheet_of(tiles)
+
+
+def _write(path: Path, rgb: Any) -> None:
+    import cv2
+
+    from vidcolor.media.atomic import write_atomically
+
+    done, png = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    assert done
+    write_atomically(path, png.tobytes())
