@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import resource
 import shutil
 import signal
@@ -28,6 +29,7 @@ from tests.synthetic import (
     decode_luma,
     luma_picture,
     make_film,
+    stream_packets,
 )
 from vidcolor.errors import (
     DiskFullError,
@@ -78,6 +80,22 @@ class TestPart:
         run = recolor(source, tmp_path / f"out.{suffix}", fast_settings(start_s=1.0))
         assert run.report.streams[0].packets == 0
         assert run.verification.frames == 24
+
+    def test_an_end_that_is_known_late(self, tmp_path: Path) -> None:
+        source = make_film(tmp_path / "film.mp4", frames=48, audio=1)
+        output = tmp_path / "out.mp4"
+        with FilmReader(source, start_s=0.5) as reader:
+            plan = plan_output(reader.info, fast_settings(), output)
+            with FilmWriter(reader.info, output, plan, start_s=0.5, threads=1) as writer:
+                for frame in itertools.islice(reader, 12):
+                    writer.write(colored(frame, plan.target))
+                writer.end_at(0.5)
+                report = writer.finish()
+                verify_output(plan, report, writer.temp_path, reader.info, report.pts)
+                writer.commit()
+        heard = [float(pts) for pts, _, _ in stream_packets(output, 1) if pts is not None]
+        assert 0.47 < heard[0] < 0.53
+        assert 0.94 < heard[-1] < 1.0
 
     @pytest.mark.parametrize("suffix", CONTAINERS)
     def test_times_keep_the_source_clock(self, tmp_path: Path, suffix: str) -> None:

@@ -188,14 +188,19 @@ class AtomicFile:
 
     def _create(self) -> Path:
         # A name of our own and O_EXCL: never another run's file, never through a link.
-        room = LONGEST_NAME_BYTES - _TEMP_EXTRA_BYTES
-        stem = os.fsdecode(os.fsencode(self.final.name)[:room])
-        temp = self._folder / f".{stem}.{secrets.token_hex(4)}.part"
+        temp = self._folder / temporary_name(self.final)
         try:
             os.close(os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         except OSError as error:
             raise output_error(error, self.final) from error
         return temp
+
+
+def temporary_name(final: Path) -> str:
+    """``.NAME.<random>.part``, for a file or folder that belongs to ``final`` until it is done."""
+    room = LONGEST_NAME_BYTES - _TEMP_EXTRA_BYTES
+    stem = os.fsdecode(os.fsencode(final.name)[:room])
+    return f".{stem}.{secrets.token_hex(4)}.part"
 
 
 def sync_file(path: Path, about: Path) -> None:
