@@ -29,6 +29,7 @@ LAYERS = (
     ("engine", "stills"),
     ("jobs",),
     ("api",),
+    ("comparison",),
     ("photographs",),
     ("evaluation",),
     ("training",),

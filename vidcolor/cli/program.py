@@ -9,7 +9,18 @@ from typing import Annotated, NoReturn
 import typer
 
 from vidcolor import __version__
-from vidcolor.cli import checkpoints, evaluate, extract, image, jobs, probe, run, shots, train
+from vidcolor.cli import (
+    checkpoints,
+    compare,
+    evaluate,
+    extract,
+    image,
+    jobs,
+    probe,
+    run,
+    shots,
+    train,
+)
 from vidcolor.cli.session import report_failure
 
 app = typer.Typer(
@@ -48,6 +59,7 @@ app.command(name="run")(run.run)
 app.command(name="image")(image.image)
 app.command(name="probe")(probe.probe)
 app.command(name="shots")(shots.shots)
+app.command(name="compare")(compare.compare)
 app.command(name="extract")(extract.extract)
 app.command(name="train")(train.train)
 app.command(name="evaluate")(evaluate.evaluate)
