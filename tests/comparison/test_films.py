@@ -242,18 +242,23 @@ def test_each_film_from_its_own_beginning(tmp_path: Path) -> None:
     assert decode_luma(tmp_path / "back.mkv")[0][0] == 10
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_a_part_is_shown_beside_the_part_it_was_made_of(tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "part_suffix"), [("mp4", "mp4"), ("mkv", "mkv"), ("mp4", "mkv")]
+)
+def test_a_part_is_shown_beside_the_part_it_was_made_of(
+    tmp_path: Path, suffix: str, part_suffix: str
+) -> None:
+    """Its first frame, at 1.041667 s, is one that Matroska puts after its time."""
     whole = make_film(tmp_path / f"whole.{suffix}", frames=72, audio=1, cuts=range(72))
-    settings = fast_settings(start_s=1.0, duration_s=0.5)
-    part = recolor(whole, tmp_path / f"part.{suffix}", settings).path
+    settings = fast_settings(start_s=1.04, duration_s=0.5)
+    part = recolor(whole, tmp_path / f"part.{part_suffix}", settings).path
     drawings = [luma_picture(i, 64, 48, scene=i + 1).astype(int) for i in range(72)]
     for first, second in ((whole, part), (part, whole)):
         output = tmp_path / f"{first.stem}_{second.stem}.{suffix}"
         done = compare(first, second, output)
         assert (done.frames, done.other_times) == (12, 0)
         assert f"{part} is shown as the part of {whole} that begins at 1.0" in done.notices[0]
-        for index, (time, luma) in enumerate(decode_luma(output), 24):
+        for index, (time, luma) in enumerate(decode_luma(output), 25):
             assert float(time) == pytest.approx(index / 24, abs=0.001)
             for half in np.split(luma.astype(int), 2, axis=1):
                 # Some of the made-up colours clip, which changes luma; the nearest frame counts.
@@ -273,6 +278,28 @@ def test_it_ends_with_the_shorter_film(tmp_path: Path) -> None:
     back = compare(short, long, tmp_path / "back.mp4")
     assert back.frames == 24
     assert back.notices == (f"{short} ends first: so does the comparison",)
+
+
+def test_how_far_it_is_counts_the_shorter_film(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidcolor.report.TELL_S", -1.0)  # tell of every frame
+    long = make_film(tmp_path / "long.mp4", frames=48)
+    short = make_film(tmp_path / "short.mkv", frames=24)
+    told: list[ProgressEvent] = []
+    for first, second in ((long, short), (short, long)):
+        compare_films(
+            *(first, second, tmp_path / "both.mp4", Arrangement(), RunSettings(overwrite=True)),
+            on_progress=told.append,
+        )
+    assert {event.frames_total for event in told} == {24}
+
+
+def test_sound_that_does_not_fit_is_left_out_with_a_notice(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.mkv", frames=4, audio=1, audio_codec="libopus")
+    done = compare(film, film, tmp_path / "both.mov")
+    assert any("audio of kind opus cannot be copied into MOV" in line for line in done.notices)
+    assert len(probe(tmp_path / "both.mov").streams) == 1
 
 
 def test_a_part_of_both(tmp_path: Path) -> None:

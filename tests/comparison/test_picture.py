@@ -82,7 +82,7 @@ def test_a_label_stays_in_its_part(width: int) -> None:
     _, columns = np.nonzero((whole != 120).any(axis=-1))
     divider = (columns >= width - 1) & (columns <= width)
     is_whole = width == 500
-    assert (columns[~divider] < width).all()
+    assert (columns[~divider] < width - 4).all()
     assert bool(divider.any()) != is_whole
     assert bool((~divider).any()) == (width > 12)
 
@@ -97,6 +97,17 @@ def test_a_label_that_is_shortened_keeps_both_its_ends() -> None:
     assert (drawn(long) == drawn(long.replace("year", "land"))).all()
     assert (drawn(long) != drawn(long.replace("mp4", "mkv"))).any()
     assert (drawn(long) != drawn(long.replace("winter", "summer"))).any()
+
+
+def test_a_picture_that_is_too_low_for_a_label() -> None:
+    grey = np.full((16, 300, 3), 120, np.uint8)
+    assert (compose(grey, grey, Arrangement("side", 0.5, ("a", "b"))) == 120).all()
+
+
+def test_fine_patterns_become_grey_when_they_shrink() -> None:
+    pattern = np.zeros((60, 60, 3), np.uint8)
+    pattern[::2, ::2] = pattern[1::2, 1::2] = 200
+    assert (fitted(pattern, 30, 30) == 100).all()
 
 
 def test_only_ascii_is_drawn() -> None:
