@@ -164,6 +164,15 @@ def test_a_signal_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == [film]
 
 
+def test_the_log_says_what_was_done(vidcolor: Program, film: Path, tmp_path: Path) -> None:
+    long = make_film(tmp_path / "long.mp4", frames=24)
+    log, output = tmp_path / "log.txt", tmp_path / "both.mp4"
+    assert vidcolor("compare", long, film, "-o", output, "-q", "--log-file", log).exit_code == 0
+    said = log.read_text()
+    for line in (f"sources {long} and {film}", f"notice: {film} ends first", f"wrote {output}"):
+        assert line in said
+
+
 def test_names_that_are_not_unicode(vidcolor: Program, film: Path, tmp_path: Path) -> None:
     odd = film.rename(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mp4")))
     result = vidcolor("compare", odd, odd, "-o", tmp_path / "both.mp4", "--progress", "none")

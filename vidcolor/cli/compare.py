@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,6 +18,8 @@ from vidcolor.errors import Interrupted, NotMediaError, SettingsError
 if TYPE_CHECKING:
     from vidcolor.comparison.films import FilmComparison
     from vidcolor.comparison.picture import Arrangement
+
+log = logging.getLogger("vidcolor.cli")
 
 
 def compare(
@@ -74,6 +77,7 @@ def compare(
         if position is not None and layout != "split":
             raise SettingsError(f"--position {position:g} is for --layout split; add that")
         are_photos = _are_photos(first, second)
+        log.info("sources %s and %s", first, second)
         names = names_of(Path(first), Path(second))
         texts = (names[0] if label_a is None else label_a, names[1] if label_b is None else label_b)
         place = 0.5 if position is None else position
@@ -94,6 +98,9 @@ def compare(
                 "overwrite": overwrite,
             }
             result = _films(first, second, output, arrangement, given, progress, quiet)
+        for notice in () if are_photos else result.notices:
+            log.info("notice: %s", notice)
+        log.info("wrote %s", output)
         if progress == "json":
             print_json({"result": result})
         elif not quiet:
