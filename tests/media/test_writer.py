@@ -34,6 +34,7 @@ from tests.synthetic import (
 from vidcolor.errors import (
     DiskFullError,
     EncoderOptionError,
+    OutputExistsError,
     OutputFolderError,
 )
 from vidcolor.media import writer as writer_module
@@ -127,6 +128,20 @@ def test_image_sequence_becomes_a_film(tmp_path: Path) -> None:
 
 
 class TestAllOrNothing:
+    def test_an_output_that_appears_meanwhile_is_kept(self, tmp_path: Path) -> None:
+        source, output = make_film(tmp_path / "film.mp4", frames=3), tmp_path / "out.mp4"
+        writer, reader = start_writer(source, output)
+        with writer, reader:
+            for frame in reader:
+                writer.write(colored(frame, writer.plan.target))
+            output.write_bytes(b"somebody else's")
+            writer.finish()
+            with pytest.raises(OutputExistsError, match="made by somebody else meanwhile"):
+                writer.commit()
+            kept = writer.temp_path
+        assert output.read_bytes() == b"somebody else's"
+        assert len(decode_luma(kept)) == 3
+
     def test_final_name_only_after_commit(self, tmp_path: Path) -> None:
         source = make_film(tmp_path / "film.mp4", frames=3)
         writer, reader = start_writer(source, tmp_path / "out.mp4")

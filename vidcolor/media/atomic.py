@@ -132,11 +132,16 @@ class AtomicFile:
         Path that `commit` gives it.
     """
 
-    def __init__(self, final: Path, folder: Path | None = None) -> None:
-        """Make the temporary file, beside ``final`` or in a ``folder`` on the same disk."""
+    def __init__(
+        self, final: Path, folder: Path | None = None, *, replaces: bool | None = None
+    ) -> None:
+        """Make the temporary file, beside ``final`` or in a ``folder`` on the same disk.
+
+        ``replaces`` is whether `commit` may replace a file; None is if there is one by now.
+        """
         self.final = final.absolute()
         self._folder = folder or self.final.parent
-        self._existed = self.final.exists()
+        self._existed = self.final.exists() if replaces is None else replaces
         self._open = True
         self.temp = self._create()
 

@@ -96,6 +96,7 @@ class FilmWriter:
             start_s=start_s,
             duration_s=duration_s,
             threads=threads,
+            replaces=output.exists(),  # now: somebody may make one while this one is written
         )
         try:
             # Now, and not after hours of work, is the time to learn of a refusal.
