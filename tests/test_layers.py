@@ -30,6 +30,7 @@ LAYERS = (
     ("engine", "keyframes"),
     ("jobs",),
     ("api",),
+    ("comparison",),
     ("photographs",),
     ("evaluation",),
     ("training",),

@@ -29,6 +29,7 @@ from vidcolor.media.atomic import AtomicFile
 from vidcolor.media.output import plan_any
 from vidcolor.media.probe import probe
 from vidcolor.media.sequence_writer import SequenceWriter
+from vidcolor.media.writer import FilmWriter
 
 
 def touch(*paths: Path) -> None:
@@ -171,6 +172,17 @@ def test_the_unfinished_folder_is_the_one_that_is_really_made(tmp_path: Path) ->
     assert writer.temp_path.exists()
     unfinished.delete()
     assert not writer.temp_path.exists()
+
+
+def test_the_unfinished_film_is_the_one_that_is_really_made(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "a.mp4", frames=2)
+    info, output = probe(film), tmp_path / "out.mkv"
+    unfinished = UnfinishedFiles(output)
+    plan = plan_any(info, RunSettings(), output)
+    with FilmWriter(info, output, plan):
+        assert len(list(tmp_path.iterdir())) == 2
+        unfinished.delete()
+        assert list(tmp_path.iterdir()) == [film]
 
 
 def test_unfinished_files_in_a_folder_that_is_not_there(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def test_the_note_says_where_the_run_is() -> None:
     assert note(event(frames_total=None, eta_s=None)).startswith("50/? frames")
     assert "checking the finished file" in note(event(stage="verify"))
     assert "finding the place" in note(event(stage="find"))
+    assert note(event(stage="compare")) == "50/200 frames  25.0 fps  1:02:05 left"
     assert "writing the file" in note(event(stage="join"))
 
 

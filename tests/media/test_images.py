@@ -29,7 +29,7 @@ from vidcolor.errors import (
     TruncatedInputError,
     UnsupportedCodecError,
 )
-from vidcolor.media.images import MAX_PIXELS, read_image
+from vidcolor.media.images import MAX_PIXELS, read_image, read_rgb
 
 WIDTH, HEIGHT = 45, 32
 RNG = np.random.default_rng(0)
@@ -266,6 +266,36 @@ def test_deeper_tiff_is_refused(tmp_path: Path, dtype: type) -> None:
         read_image(path)
 
 
+# -- colours --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LOSSLESS)
+def test_colours_are_read_as_stored(tmp_path: Path, name: str) -> None:
+    np.testing.assert_array_equal(read_rgb(save(Image.fromarray(RGB), tmp_path / name)), RGB)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_grey_as_colours(tmp_path: Path, name: str) -> None:
+    rgb = read_rgb(save(Image.fromarray(GRAY), tmp_path / name))
+    np.testing.assert_array_equal(rgb, np.dstack([GRAY] * 3))
+
+
+def test_16_bit_colours_are_rounded_to_8(tmp_path: Path) -> None:
+    rgb = read_rgb(png16(tmp_path / "a.png", RGB16))
+    np.testing.assert_array_equal(rgb, np.rint(RGB16 / 257))
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_transparent_colours_are_laid_on_white(tmp_path: Path, deep: bool) -> None:
+    if deep:
+        rgb = read_rgb(png16(tmp_path / "a.png", np.dstack((RGB16, ALPHA16))))
+        share, color = ALPHA16[..., None] / 65535, RGB16 / 257
+    else:
+        rgb = read_rgb(save(Image.fromarray(np.dstack((RGB, ALPHA))), tmp_path / "a.png"))
+        share, color = ALPHA[..., None] / 255, RGB.astype(float)
+    np.testing.assert_allclose(rgb, share * color + (1 - share) * 255, atol=0.51)
+
+
 # -- metadata -------------------------------------------------------------------------------------
 
 
@@ -283,6 +313,17 @@ def test_orientation_is_applied_and_reset(tmp_path: Path, name: str, orientation
         written = Image.Exif()
         written.load(still.exif)
         assert written[0x0112] == 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.webp"])
+def test_colours_are_turned_like_luma(tmp_path: Path, name: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(Image.fromarray(RGB), tmp_path / name, exif=exif)
+    with Image.open(path) as stored:
+        upright = np.asarray(ImageOps.exif_transpose(stored).convert("RGB"))
+    np.testing.assert_array_equal(read_rgb(path), upright)
 
 
 def test_alpha_is_turned_like_luma(tmp_path: Path) -> None:

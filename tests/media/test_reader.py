@@ -22,6 +22,7 @@ from tests.synthetic import (
     make_film,
     run_ffmpeg,
 )
+from vidcolor.color import rgb_from_planes
 from vidcolor.errors import (
     CorruptInputError,
     NoVideoError,
@@ -178,6 +179,21 @@ def test_gray_rgb_film_gives_its_gray(tmp_path: Path) -> None:
     for frame, picture in zip(frames, pictures, strict=True):
         np.testing.assert_array_equal(frame.luma, picture[..., 0])
         assert frame.chroma is None
+
+
+@pytest.mark.parametrize("pix_fmt", ["bgr0", "gbrp10le"])
+def test_the_colours_of_an_rgb_film_can_be_had_as_chroma(tmp_path: Path, pix_fmt: str) -> None:
+    film = make_film(tmp_path / "film.mkv", frames=2, codec="ffv1", pix_fmt=pix_fmt, colorful=True)
+    with FilmReader(film, colors_of_rgb=True) as reader:
+        video, frames = reader.info.video, list(reader)
+    raw = run_ffmpeg("-i", str(film), "-f", "rawvideo", "-pix_fmt", "rgb48le", "pipe:1")
+    pictures = np.frombuffer(raw, "<u2").reshape(2, 48, 64, 3) / 257
+    assert np.ptp(pictures, axis=-1).mean() > 20
+    for frame, picture in zip(frames, pictures, strict=True):
+        bits = video.layout.bit_depth
+        rgb = rgb_from_planes(frame.luma, frame.chroma, bits, (0, 0), video.color)
+        # Half a code of Y′, of Cb or Cr (times 1.8556) and of the result, and swscale's own.
+        np.testing.assert_allclose(rgb, picture, atol=2.5)
 
 
 @settings(max_examples=12)

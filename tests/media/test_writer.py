@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import resource
 import shutil
 import signal
@@ -28,10 +29,12 @@ from tests.synthetic import (
     decode_luma,
     luma_picture,
     make_film,
+    stream_packets,
 )
 from vidcolor.errors import (
     DiskFullError,
     EncoderOptionError,
+    OutputExistsError,
     OutputFolderError,
 )
 from vidcolor.media import writer as writer_module
@@ -79,6 +82,22 @@ class TestPart:
         assert run.report.streams[0].packets == 0
         assert run.verification.frames == 24
 
+    def test_an_end_that_is_known_late(self, tmp_path: Path) -> None:
+        source = make_film(tmp_path / "film.mp4", frames=48, audio=1)
+        output = tmp_path / "out.mp4"
+        with FilmReader(source, start_s=0.5) as reader:
+            plan = plan_output(reader.info, fast_settings(), output)
+            with FilmWriter(reader.info, output, plan, start_s=0.5, threads=1) as writer:
+                for frame in itertools.islice(reader, 12):
+                    writer.write(colored(frame, plan.target))
+                writer.end_at(0.5)
+                report = writer.finish()
+                verify_output(plan, report, writer.temp_path, reader.info, report.pts)
+                writer.commit()
+        heard = [float(pts) for pts, _, _ in stream_packets(output, 1) if pts is not None]
+        assert 0.47 < heard[0] < 0.53
+        assert 0.94 < heard[-1] < 1.0
+
     @pytest.mark.parametrize("suffix", CONTAINERS)
     def test_times_keep_the_source_clock(self, tmp_path: Path, suffix: str) -> None:
         source = make_film(tmp_path / f"film.{suffix}", frames=48, audio=1)
@@ -109,6 +128,20 @@ def test_image_sequence_becomes_a_film(tmp_path: Path) -> None:
 
 
 class TestAllOrNothing:
+    def test_an_output_that_appears_meanwhile_is_kept(self, tmp_path: Path) -> None:
+        source, output = make_film(tmp_path / "film.mp4", frames=3), tmp_path / "out.mp4"
+        writer, reader = start_writer(source, output)
+        with writer, reader:
+            for frame in reader:
+                writer.write(colored(frame, writer.plan.target))
+            output.write_bytes(b"somebody else's")
+            writer.finish()
+            with pytest.raises(OutputExistsError, match="made by somebody else meanwhile"):
+                writer.commit()
+            kept = writer.temp_path
+        assert output.read_bytes() == b"somebody else's"
+        assert len(decode_luma(kept)) == 3
+
     def test_final_name_only_after_commit(self, tmp_path: Path) -> None:
         source = make_film(tmp_path / "film.mp4", frames=3)
         writer, reader = start_writer(source, tmp_path / "out.mp4")

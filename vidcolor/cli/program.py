@@ -11,6 +11,7 @@ import typer
 from vidcolor import __version__
 from vidcolor.cli import (
     checkpoints,
+    compare,
     evaluate,
     extract,
     image,
@@ -60,6 +61,7 @@ app.command(name="image")(image.image)
 app.command(name="preview")(preview.preview)
 app.command(name="probe")(probe.probe)
 app.command(name="shots")(shots.shots)
+app.command(name="compare")(compare.compare)
 app.command(name="extract")(extract.extract)
 app.command(name="train")(train.train)
 app.command(name="evaluate")(evaluate.evaluate)

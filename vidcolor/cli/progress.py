@@ -153,7 +153,8 @@ def note(event: ProgressEvent) -> str:
         return f"{event.frames_done} frames done, finding the place"
     if event.stage == "join":
         return f"{event.frames_done} frames done, writing the file"
+    shot = "" if event.stage == "compare" else f"  shot {event.shot}"
     return (
         f"{event.frames_done}/{event.frames_total or '?'} frames  {event.fps:.1f} fps  "
-        f"{clock(event.eta_s)} left  shot {event.shot}"
+        f"{clock(event.eta_s)} left{shot}"
     )

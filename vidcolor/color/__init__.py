@@ -8,6 +8,7 @@ table.py      the same as a table
 sampling.py   chroma siting
 codes.py      code values
 render.py     luma and ab in, Cb and Cr out
+rgb.py        whole pictures as 8-bit R′G′B′ and back, to look at
 """
 
 from vidcolor.color.codes import (
@@ -26,6 +27,7 @@ from vidcolor.color.lab import (
     srgb_to_linear,
 )
 from vidcolor.color.render import ChromaRenderer
+from vidcolor.color.rgb import Rgb8, planes_from_rgb, rgb_from_planes
 from vidcolor.color.sampling import luma_on_chroma_grid, siting_shift, upsample_ab
 from vidcolor.color.solve import solve_chroma
 from vidcolor.color.table import ChromaTable
@@ -34,6 +36,7 @@ from vidcolor.color.tags import lightness_table, luma_from_codes, luma_range, re
 __all__ = [
     "ChromaRenderer",
     "ChromaTable",
+    "Rgb8",
     "chroma_codes",
     "code_type",
     "lab_to_rgb",
@@ -45,8 +48,10 @@ __all__ = [
     "luma_on_chroma_grid",
     "luma_range",
     "neutral_code",
+    "planes_from_rgb",
     "resolve_tags",
     "rgb_from_luma_chroma",
+    "rgb_from_planes",
     "rgb_to_lab",
     "rgb_to_luma",
     "siting_shift",

@@ -132,11 +132,16 @@ class AtomicFile:
         Path that `commit` gives it.
     """
 
-    def __init__(self, final: Path, folder: Path | None = None) -> None:
-        """Make the temporary file, beside ``final`` or in a ``folder`` on the same disk."""
+    def __init__(
+        self, final: Path, folder: Path | None = None, *, replaces: bool | None = None
+    ) -> None:
+        """Make the temporary file, beside ``final`` or in a ``folder`` on the same disk.
+
+        ``replaces`` is whether `commit` may replace a file; None is if there is one by now.
+        """
         self.final = final.absolute()
         self._folder = folder or self.final.parent
-        self._existed = self.final.exists()
+        self._existed = self.final.exists() if replaces is None else replaces
         self._open = True
         self.temp = self._create()
 
@@ -188,14 +193,19 @@ class AtomicFile:
 
     def _create(self) -> Path:
         # A name of our own and O_EXCL: never another run's file, never through a link.
-        room = LONGEST_NAME_BYTES - _TEMP_EXTRA_BYTES
-        stem = os.fsdecode(os.fsencode(self.final.name)[:room])
-        temp = self._folder / f".{stem}.{secrets.token_hex(4)}.part"
+        temp = self._folder / temporary_name(self.final)
         try:
             os.close(os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         except OSError as error:
             raise output_error(error, self.final) from error
         return temp
+
+
+def temporary_name(final: Path) -> str:
+    """``.NAME.<random>.part``, for a file or folder that belongs to ``final`` until it is done."""
+    room = LONGEST_NAME_BYTES - _TEMP_EXTRA_BYTES
+    stem = os.fsdecode(os.fsencode(final.name)[:room])
+    return f".{stem}.{secrets.token_hex(4)}.part"
 
 
 def sync_file(path: Path, about: Path) -> None:

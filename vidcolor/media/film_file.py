@@ -34,6 +34,8 @@ class FilmFile:
         Final name.
     segments:
         Of which it will be made; those that are finished must go with its headers.
+    replaces:
+        Whether there was such an output when the run began; see `AtomicFile`.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class FilmFile:
         start_s: float = 0.0,
         duration_s: float | None = None,
         threads: int = 0,
+        replaces: bool | None = None,
     ) -> None:
         self._plan = plan
         self._video = source.video
@@ -63,7 +66,7 @@ class FilmFile:
         self._is_whole = False
         self._segments = segments
         # In the segments' folder, where the next run deletes it if this one is killed.
-        self._file = AtomicFile(output, segments.folder)
+        self._file = AtomicFile(output, segments.folder, replaces=replaces)
         try:
             with muxing_explained(plan.container, self._file.final):
                 self._open(source, start_s, duration_s, threads)

@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -52,6 +53,8 @@ class Pixels:
     luma: Plane
     alpha: Plane | None
     is_color: bool
+    rgb: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | None = None
+    """(H, W, 3) sRGB codes that the luma was made of; None where the file holds grey."""
 
     @property
     def bit_depth(self) -> int:
@@ -337,4 +340,4 @@ def _to_rgb(image: Image.Image, path: Path, profile: bytes | None) -> Image.Imag
 def _from_rgb(rgb: npt.NDArray[np.generic], alpha: Plane | None) -> Pixels:
     is_color = bool((rgb[..., 0] != rgb[..., 1]).any() or (rgb[..., 1] != rgb[..., 2]).any())
     bit_depth = 8 * rgb.dtype.itemsize
-    return Pixels(luma_from_rgb_codes(rgb, bit_depth), alpha, is_color)
+    return Pixels(luma_from_rgb_codes(rgb, bit_depth), alpha, is_color, cast(Plane, rgb))

@@ -8,8 +8,10 @@ import os
 import warnings
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
+from vidcolor.color import Rgb8
 from vidcolor.media.icc import srgb_profile
 from vidcolor.media.image_metadata import ImageMetadata, read_metadata, turn_upright
 from vidcolor.media.image_pixels import (
@@ -29,6 +31,7 @@ __all__ = [
     "check_image_output",
     "default_image_output",
     "read_image",
+    "read_rgb",
     "write_image",
 ]
 
@@ -68,17 +71,36 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     UnsupportedCodecError
         If its pixels are of a kind that is not read, such as floating point.
     """
-    checked = check_input_path(path)
-    name = sniff_format(checked)
-    limit = min(max_pixels, MAX_PIXELS)
-    with warnings.catch_warnings():
-        # Pillow's, of odd tags and of sizes below our limit.
-        warnings.simplefilter("ignore")
-        return _still_image(name, *_read(checked, name, limit))
+    return _still_image(*_read(path, max_pixels))
+
+
+def read_rgb(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Rgb8:
+    """Read a photo as it is to be seen: upright, in sRGB, with 8 bits, laid on white.
+
+    Parameters and errors are those of `read_image`.
+
+    Returns
+    -------
+    (H, W, 3) uint8; a grey photo has three equal channels.
+    """
+    _, metadata, pixels = _read(path, max_pixels)
+    white = np.float32(2**pixels.bit_depth - 1)
+    rgb = pixels.luma[..., None] if pixels.rgb is None else pixels.rgb
+    if pixels.alpha is not None or pixels.bit_depth > 8:
+        share = rgb / white
+        if pixels.alpha is not None:
+            share = 1 - (1 - share) * (pixels.alpha / white)[..., None]
+        rgb = np.rint(255 * share).astype(np.uint8)
+    channels = [turn_upright(rgb[..., i], _turn(metadata)) for i in range(rgb.shape[2])]
+    return np.dstack(channels * (3 // len(channels))).astype(np.uint8, copy=False)
+
+
+def _turn(metadata: ImageMetadata) -> int:
+    return 1 if metadata.is_upright else metadata.orientation
 
 
 def _still_image(name: str, metadata: ImageMetadata, pixels: Pixels) -> StillImage:
-    turn = 1 if metadata.is_upright else metadata.orientation
+    turn = _turn(metadata)
     luma = turn_upright(pixels.luma, turn)
     height, width = luma.shape
     return StillImage(
@@ -93,7 +115,17 @@ def _still_image(name: str, metadata: ImageMetadata, pixels: Pixels) -> StillIma
     )
 
 
-def _read(path: Path, name: str, max_pixels: int) -> tuple[ImageMetadata, Pixels]:
+def _read(path: str | os.PathLike[str], max_pixels: int) -> tuple[str, ImageMetadata, Pixels]:
+    """(format, metadata, pixels as stored)."""
+    checked = check_input_path(path)
+    name = sniff_format(checked)
+    with warnings.catch_warnings():
+        # Pillow's, of odd tags and of sizes below our limit.
+        warnings.simplefilter("ignore")
+        return name, *_read_as(checked, name, min(max_pixels, MAX_PIXELS))
+
+
+def _read_as(path: Path, name: str, max_pixels: int) -> tuple[ImageMetadata, Pixels]:
     if name == "TIFF":
         metadata = read_metadata(None, path, is_tiff=True)
         deep = decode_deep_tiff(path, max_pixels, metadata.icc_profile)
@@ -115,4 +147,4 @@ def _warn_of_further_pictures(image: Image.Image, path: Path) -> None:
     with contextlib.suppress(Exception):
         count = int(getattr(image, "n_frames", 1))
     if count > 1:
-        log.warning("%s holds %d pictures; only the first is coloured", path, count)
+        log.warning("%s holds %d pictures; only the first is used", path, count)

@@ -24,7 +24,8 @@ import numpy as np
 import numpy.typing as npt
 from av.video.format import VideoFormat
 
-from vidcolor.color import luma_from_rgb_codes
+from vidcolor.color import chroma_codes, luma_from_rgb_codes
+from vidcolor.color.primaries import luma_weights
 from vidcolor.errors import UnsupportedCodecError
 from vidcolor.frames import PixelLayout, Plane
 
@@ -208,6 +209,20 @@ def chroma_planes(frame: av.VideoFrame) -> tuple[Plane, Plane] | None:
         return None
     mapped = sample_map(frame.format.name)
     return _component(frame, mapped, "u"), _component(frame, mapped, "v")
+
+
+def chroma_of_rgb(frame: av.VideoFrame) -> tuple[Plane, Plane]:
+    """Full-range BT.709 Cb and Cr of a frame in an R′G′B′ format, rounded to codes: (H, W) each.
+
+    They go with `luma_plane`. Source: ITU-T H.273, equations 39 and 40.
+    """
+    depth = pixel_layout(frame.format.name).bit_depth
+    rgb = np.asarray(rgb_codes(frame) / np.float32(2**depth - 1), np.float32)
+    kr, kg, kb = luma_weights(1)
+    luma = rgb @ np.array([kr, kg, kb], np.float32)
+    cb = np.asarray((rgb[..., 2] - luma) / (2 - 2 * kb), np.float32)
+    cr = np.asarray((rgb[..., 0] - luma) / (2 - 2 * kr), np.float32)
+    return chroma_codes(cb, depth, True), chroma_codes(cr, depth, True)
 
 
 def alpha_plane(frame: av.VideoFrame) -> Plane | None:

@@ -28,7 +28,7 @@ from av.stream import Discard
 from vidcolor.errors import CorruptInputError, SettingsError, TruncatedInputError
 from vidcolor.frames import Frame, MediaInfo
 from vidcolor.media.extent import missing_bytes
-from vidcolor.media.pixels import alpha_plane, chroma_planes, luma_plane
+from vidcolor.media.pixels import alpha_plane, chroma_of_rgb, chroma_planes, luma_plane
 from vidcolor.media.probe import probe
 from vidcolor.media.safety import DEFAULT_LIMITS, Limits, decoder_options, open_container
 from vidcolor.media.timeline import HEADER_LENGTH_DEMUXERS, Timeline, expected_end_s, tick_range
@@ -91,6 +91,8 @@ class FilmReader:
         Frames that begin in ``[start_s, start_s + duration_s)`` are read, neither more nor less.
     keep_partial:
         Accept a film that is cut off or damaged, and count what is missing.
+    colors_of_rgb:
+        Give frames of R′G′B′ formats chroma too, see `vidcolor.media.pixels.chroma_of_rgb`.
     limits:
         What is refused.
     threads:
@@ -110,11 +112,13 @@ class FilmReader:
         start_s: float = 0.0,
         duration_s: float | None = None,
         keep_partial: bool = False,
+        colors_of_rgb: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         threads: int = 0,
     ) -> None:
         self.path = Path(path)
         self.keep_partial = keep_partial
+        self.colors_of_rgb = colors_of_rgb
         self.limits = limits
         self.threads = threads
         self.info: MediaInfo = probe(path, limits=limits)
@@ -184,13 +188,14 @@ class FilmReader:
 
     def _frame(self, decoded: av.VideoFrame, pts: int) -> Frame:
         self._check_same_format(decoded)
+        from_rgb = self.colors_of_rgb and self.info.video.layout.is_rgb
         frame = Frame(
             index=self.report.frames,
             luma=luma_plane(decoded),
             pts=pts,
             time_base=self.info.video.time_base,
             duration=max(0, decoded.duration),
-            chroma=chroma_planes(decoded),
+            chroma=chroma_of_rgb(decoded) if from_rgb else chroma_planes(decoded),
             alpha=alpha_plane(decoded),
         )
         report, timeline = self.report, self._timeline

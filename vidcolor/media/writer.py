@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Self
 
 from vidcolor.errors import EncoderError, OutputError
 from vidcolor.frames import ColoredFrame, MediaInfo
-from vidcolor.media.atomic import check_free_space, output_error
+from vidcolor.media.atomic import check_free_space, output_error, temporary_name
 from vidcolor.media.film_file import FilmFile
 from vidcolor.media.muxing import least_size, muxing_explained, part_of
 from vidcolor.media.plan import MUXER_TITLES, OutputPlan
@@ -97,6 +96,7 @@ class FilmWriter:
             start_s=start_s,
             duration_s=duration_s,
             threads=threads,
+            replaces=output.exists(),  # now: somebody may make one while this one is written
         )
         try:
             # Now, and not after hours of work, is the time to learn of a refusal.
@@ -170,6 +170,10 @@ class FilmWriter:
                 self._encoder.finish(state)
             self.report.video_bytes += self._encoder.record.video_bytes
             self._encoder = None
+
+    def end_at(self, duration_s: float) -> None:
+        """Cut the other streams after ``duration_s``: the picture turned out to be shorter."""
+        self._open_file = partial(self._open_file, duration_s=duration_s)
 
     def finish(self, tick: Callable[[], None] = _nothing) -> WriteReport:
         """Join the segments, carry the other streams over, close the file and make it durable.
@@ -257,10 +261,12 @@ class FilmWriter:
 
 
 def _make_folder(output: Path) -> Path:
+    folder = output.with_name(temporary_name(output))
     try:
-        return Path(tempfile.mkdtemp(prefix=".vidcolor-", suffix=".part", dir=output.parent))
+        folder.mkdir(mode=0o700)
     except OSError as error:
         raise output_error(error, output) from error
+    return folder
 
 
 def _report_of(segments: SegmentFolder, source: MediaInfo) -> WriteReport:
