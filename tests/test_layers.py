@@ -27,6 +27,7 @@ LAYERS = (
     ("colorizer",),
     ("stages", "report"),
     ("stills",),
+    ("references",),
     ("engine", "keyframes"),
     ("jobs",),
     ("api",),

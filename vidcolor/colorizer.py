@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -259,6 +260,33 @@ class Colorizer:
         else:
             results = self._run_batches(upright)
         return [np.ascontiguousarray(np.rot90(ab, -quarter_turns, axes=(1, 2))) for ab in results]
+
+    def features(
+        self, picture: npt.NDArray[np.float32], quarter_turns: int = 0
+    ) -> npt.NDArray[np.float32] | None:
+        """The network's (C, h, w) features of an L* picture as stored; None if it has none.
+
+        They cover the picture to within a cell. Arguments are those of `predict`.
+        """
+        upright = np.ascontiguousarray(np.rot90(picture, quarter_turns))
+        height, width = upright.shape
+        step = self.rules.multiple_of
+        padded = cv2.copyMakeBorder(
+            upright, 0, -height % step, 0, -width % step, cv2.BORDER_REFLECT_101
+        )
+        L = torch.from_numpy(padded)[None, None].to(self.device)
+        with torch.inference_mode():
+            found = self.network.features(L.contiguous(memory_format=torch.channels_last))
+        if found is None:
+            return None
+        planes = found[0].float().cpu().numpy()
+        rows, columns = (
+            math.ceil(side * cells / (side + -side % step))
+            for side, cells in ((height, planes.shape[1]), (width, planes.shape[2]))
+        )
+        return np.ascontiguousarray(
+            np.rot90(planes[:, :rows, :columns], -quarter_turns, axes=(1, 2))
+        )
 
     def _run_alone(self, picture: npt.NDArray[np.float32]) -> AbPlanes:
         return self._run_batches([picture])[0]

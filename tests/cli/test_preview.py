@@ -22,7 +22,7 @@ def test_before_and_after(vidcolor: Program, film: Path, untrained_checkpoint: P
     assert result.exit_code == 0, result.stderr
     picture = cv2.imread(str(film.with_name("film.preview.png")))
     assert picture is not None
-    assert picture.shape == (64, 2 * 96 + 8, 3)
+    assert picture.shape == (64, 2 * 96, 3)
     before, after = picture[:, :96].astype(int), picture[:, -96:].astype(int)
     assert (before.max(axis=2) == before.min(axis=2)).all()
     assert (after.max(axis=2) - after.min(axis=2)).mean() > 5

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from vidcolor.keyframes import Keyframes
     from vidcolor.temporal.shot_list import ShotList
 
-GAP = 8
-"""Pixels between the pictures before and after."""
-
 
 def preview(
     film: Annotated[
@@ -125,11 +122,12 @@ def _draw(
 def _before_and_after(keyframes: Keyframes, time_s: float) -> Any:
     import numpy as np
 
+    from vidcolor.comparison.picture import Arrangement, compose
+
     keyframe = keyframes.at(time_s)
     before = keyframe.show(np.zeros_like(keyframe.ab))
     after = keyframe.show(keyframes.look(keyframe))
-    gap = np.zeros((len(before), GAP, 3), np.uint8)
-    return np.concatenate((before, gap, after), axis=1)
+    return compose(before, after, Arrangement())
 
 
 def _sheet(

@@ -66,6 +66,18 @@ class ColorNetwork(nn.Module, ABC):
             networks that cannot use hints raise ``ValueError``.
         """
 
+    def features(self, L: Tensor) -> Tensor | None:
+        """(N, C, h/n, w/n) by which cells of different pictures can be compared; None if the
+        network has none to offer.
+
+        Parameters
+        ----------
+        L:
+            As for `forward`.
+        """
+        del L
+        return None
+
     def load_imagenet_backbone(self, path: str | Path) -> None:
         """Fill the part that others have trained on ImageNet from a file.
 

@@ -279,6 +279,16 @@ class FilmNet(ColorNetwork):
         """Fill the encoder; see `mobilenet.load_imagenet_encoder`."""
         mobilenet.load_imagenet_encoder(self.encoder, path)
 
+    def features(self, L: Tensor) -> Tensor:
+        """See `ColorNetwork.features`: the encoder's at strides 8 and 16, at stride 8."""
+        check_size(L, self.rules.multiple_of)
+        taps = self.encoder(gray_from_lightness(L).to(self.dtype))
+        fine, coarse = taps[8].float(), taps[16].float()
+        coarse = F.interpolate(coarse, fine.shape[-2:], mode="bilinear", align_corners=False)
+        # Each has the same say, however many channels it has.
+        both = [x / x.norm(dim=1, keepdim=True).mean().clamp(min=1e-6) for x in (fine, coarse)]
+        return torch.cat(both, dim=1)
+
     def forward_train(self, L: Tensor) -> TrainingOutput:
         """Everything before decoding.
 

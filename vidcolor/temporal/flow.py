@@ -48,7 +48,7 @@ class MotionLink:
 
     def fetch(self, cells: Array) -> Array:
         """The other frame's ``cells``, (h, w) or (h, w, C), moved to where they are here."""
-        return _sample(cells, self.position)
+        return sample(cells, self.position)
 
     def then(self, onward: MotionLink) -> MotionLink:
         """This link followed by ``onward``, which starts in the frame that this one ends in."""
@@ -126,11 +126,11 @@ def _trusted_link(here: Array, there: Array, flow: Array, flow_back: Array) -> M
     """A link with a confidence of 0 outside the picture, and lower where luma or the way back
     disagree. Both falls are ``1 / (1 + x⁴)``: flat for grain, which averages out, then steep."""
     rows, columns = here.shape
-    position = _identity(rows, columns) + flow
+    position = identity_position(rows, columns) + flow
     x, y = cv2.split(position)
     flow_x, flow_y = cv2.split(flow)
-    back_x, back_y = cv2.split(_sample(flow_back, position))
-    luma_change = _sample(there, position) - here
+    back_x, back_y = cv2.split(sample(flow_back, position))
+    luma_change = sample(there, position) - here
     luma_error = np.square((luma_change - np.median(luma_change)) / PHOTOMETRIC_TOLERANCE)
     round_trip = np.square(back_x + flow_x) + np.square(back_y + flow_y)
     round_trip /= ROUND_TRIP_TOLERANCE**2
@@ -139,7 +139,8 @@ def _trusted_link(here: Array, there: Array, flow: Array, flow_back: Array) -> M
     return MotionLink(position, confidence * inside)
 
 
-def _sample(cells: Array, position: Array) -> Array:
+def sample(cells: Array, position: Array) -> Array:
+    """(h, w) or (h, w, C) ``cells`` at absolute x, y (H, W, 2), bilinear, edges repeated."""
     moved: Array = cv2.remap(
         cells, position, None, interpolation=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
@@ -147,7 +148,7 @@ def _sample(cells: Array, position: Array) -> Array:
 
 
 @lru_cache(maxsize=8)
-def _identity(rows: int, columns: int) -> Array:
+def identity_position(rows: int, columns: int) -> Array:
     """(rows, columns, 2) x, y of each cell's own place. Shared: do not write to it."""
     y, x = np.mgrid[:rows, :columns].astype(np.float32)
     return np.dstack([x, y])

@@ -1,0 +1,483 @@
+"""Keyframes that a user has coloured, and what the other frames of their shots get of them.
+
+A folder of keyframes holds a list, ``keyframes.toml``, one picture per shot to be edited in any
+program, and under ``originals/`` what the pictures were before::
+
+    film = "old_film.mp4"
+
+    [[keyframe]]
+    file = "shot-0001.png"
+    time = 3.125            # of the frame, seconds from the film's beginning
+    start = 0.0             # of the shot
+    end = 6.25
+
+Where a picture differs from its original its colours are carried through the shot. One without
+an original, a colour photograph of the same view, counts as a whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tempfile
+import threading
+import tomllib
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from vidcolor.color import lightness_table, rgb_to_lab
+from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid
+from vidcolor.errors import Interrupted, SettingsError
+from vidcolor.frames import Plane, VideoInfo
+from vidcolor.media.images import read_rgb
+from vidcolor.media.sequence import open_source
+from vidcolor.media.target import target_color
+from vidcolor.temporal.carry import Features, MotionThread, Paint, carry
+from vidcolor.temporal.shot_list import TOLERANCE_S
+
+KEYFRAME_LIST = "keyframes.toml"
+"""In a folder of keyframes."""
+
+ORIGINALS = "originals"
+"""Folder in it."""
+
+EDITED_CODES = 4
+"""Difference of an 8-bit channel from the original from which a pixel counts as edited: less is
+the rounding of an editor's colour management."""
+
+ASPECT_TOLERANCE = 0.02
+"""Relative difference of a picture's aspect from the film's that is put down to rounding."""
+
+MOST_FRAMES = 720
+"""Colours are carried over so many frames to either side of a keyframe, no further: those before
+it must be kept in memory until it is there."""
+
+FADE_FRAMES = 48
+"""Over the last of these they fade out."""
+
+MEMORY_BYTES = 64 * 2**20
+"""What is carried waits in memory up to this, then in a temporary file."""
+
+_KEYS = ("file", "time", "start", "end")
+
+
+@dataclass(frozen=True, slots=True)
+class Keyframe:
+    """One picture of the list."""
+
+    file: Path
+    time_s: float
+    """Of its frame, from the film's beginning."""
+    start_s: float
+    end_s: float
+    """Of its shot; frames in [start, end) get its colours."""
+
+    @property
+    def original(self) -> Path:
+        """What it was before it was edited; need not be there."""
+        return self.file.parent / ORIGINALS / self.file.name
+
+
+def keyframe_list(film: str, keyframes: list[Keyframe]) -> str:
+    """The text of a `KEYFRAME_LIST`."""
+    name = film.encode("utf-8", "replace").decode()
+    lines = [
+        "# Edit the pictures in any program, then: vidcolor run FILM --references THIS_FOLDER",
+        f"film = {json.dumps(name, ensure_ascii=False)}",
+    ]
+    for keyframe in keyframes:
+        lines += [
+            "",
+            "[[keyframe]]",
+            f"file = {json.dumps(keyframe.file.name)}",
+            f"time = {keyframe.time_s:.6f}",
+            f"start = {keyframe.start_s:.6f}",
+            f"end = {keyframe.end_s:.6f}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def read_keyframes(folder: Path, film: str) -> list[Keyframe]:
+    """The keyframes of ``film``, a file name, in order of time.
+
+    Raises
+    ------
+    SettingsError
+        If there is no list, it is another film's, or something in it is wrong, which is named.
+    """
+    path = folder / KEYFRAME_LIST
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"cannot read {path}: {error}; make a folder of keyframes with vidcolor keyframes"
+        ) from error
+    of_film = str(table.get("film", ""))
+    if of_film not in ("", film, film.encode("utf-8", "replace").decode()):
+        raise SettingsError(
+            f"{path} lists keyframes of {of_film!r}, not of {film!r}: export them from this film, "
+            "or correct the film's name in it"
+        )
+    rows = table.get("keyframe")
+    if not isinstance(rows, list) or not rows:
+        raise SettingsError(f"{path} lists no keyframe: write at least one [[keyframe]]")
+    keyframes = [_keyframe(path, number, row) for number, row in enumerate(rows, 1)]
+    return sorted(keyframes, key=lambda keyframe: keyframe.time_s)
+
+
+def _keyframe(path: Path, number: int, row: Any) -> Keyframe:
+    where = f"{path}: keyframe {number}"
+    if not isinstance(row, dict) or set(row) != set(_KEYS) or not isinstance(row["file"], str):
+        raise SettingsError(f"{where} must have file (a name), time, start and end (seconds)")
+    times = [row[key] for key in _KEYS[1:]]
+    for key, value in zip(_KEYS[1:], times, strict=True):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -1e9 < value < 1e9:
+            raise SettingsError(f"{where}: {key} = {value!r} is no number of seconds")
+    time_s, start_s, end_s = map(float, times)
+    if not start_s - TOLERANCE_S <= time_s < end_s:
+        raise SettingsError(
+            f"{where}: time {time_s:g} is not between start {start_s:g} and end {end_s:g}"
+        )
+    file = path.parent / row["file"]
+    if file.parent != path.parent:
+        raise SettingsError(f"{where}: {row['file']!r} must be a file in {path.parent}")
+    return Keyframe(file, time_s, start_s, end_s)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """A keyframe with colours that differ from the automatic ones."""
+
+    keyframe: Keyframe
+    rgb: npt.NDArray[np.uint8]
+    """(H, W, 3), upright."""
+    edited: npt.NDArray[np.bool_] | None
+    """(H, W) which pixels count; None for all."""
+
+
+def load_references(folder: Path, film: str, video: VideoInfo) -> list[Reference]:
+    """The keyframes in ``folder`` that were edited or have no original.
+
+    Raises
+    ------
+    SettingsError
+        As `read_keyframes`; if a picture has not the film's shape; if none was edited.
+    InputError
+        If a picture cannot be read.
+    """
+    found = []
+    keyframes = read_keyframes(folder, film)
+    width, height = video.width * float(video.sample_aspect_ratio), float(video.height)
+    if round(video.rotation / 90) % 2:
+        width, height = height, width
+    for keyframe in keyframes:
+        rgb = read_rgb(keyframe.file)
+        aspect = rgb.shape[1] / rgb.shape[0]
+        if abs(aspect * height / width - 1) > ASPECT_TOLERANCE:
+            raise SettingsError(
+                f"{keyframe.file} is {rgb.shape[1]}×{rgb.shape[0]}, another shape than the film's "
+                f"{round(width)}×{round(height)}: crop or export it to that shape"
+            )
+        edited = None
+        if keyframe.original.exists():
+            edited = _edited(rgb, read_rgb(keyframe.original))
+            if not edited.any():
+                continue
+        found.append(Reference(keyframe, rgb, edited))
+    if not found:
+        raise SettingsError(
+            f"none of the {len(keyframes)} pictures in {folder} differs from its original: edit "
+            "one, or leave out --references"
+        )
+    return found
+
+
+def _edited(rgb: npt.NDArray[np.uint8], original: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    size = (rgb.shape[1], rgb.shape[0])
+    if original.shape != rgb.shape:
+        original = np.asarray(cv2.resize(original, size, interpolation=cv2.INTER_AREA), np.uint8)
+    change = cv2.absdiff(rgb, original).max(axis=2)
+    return np.asarray(change >= EDITED_CODES)
+
+
+def paint_of(reference: Reference, grid: tuple[int, int], quarter_turns: int) -> Paint:
+    """Its colours on the ab cells of the stored frame.
+
+    Parameters
+    ----------
+    grid:
+        (rows, columns) of the stored frame's ab.
+    quarter_turns:
+        Counter-clockwise, that brought the stored frame upright.
+    """
+    turned = np.ascontiguousarray(np.rot90(reference.rgb, -quarter_turns))
+    weight = np.ones(turned.shape[:2], np.float32)
+    if reference.edited is not None:
+        weight = np.rot90(reference.edited, -quarter_turns).astype(np.float32)
+    lab = rgb_to_lab(torch.from_numpy(turned).permute(2, 0, 1)[None].float() / 255)[0].numpy()
+    size = grid[::-1]
+    method = cv2.INTER_AREA if weight.size > grid[0] * grid[1] else cv2.INTER_LINEAR
+    a, b, small = (
+        cv2.resize(np.ascontiguousarray(plane), size, interpolation=method)
+        for plane in (lab[1] * weight, lab[2] * weight, weight)
+    )
+    safe = np.maximum(small, 1e-6)
+    ab = np.asarray(np.stack([a / safe, b / safe]), np.float32)
+    return Paint(ab, np.asarray(small, np.float32))
+
+
+class CarriedColors:
+    """What the frames of a film get from its references, by pts.
+
+    Closing it frees the temporary file.
+    """
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115
+        self._parts: dict[int, list[tuple[int, int, tuple[int, int]]]] = {}
+        self._lock = threading.Lock()
+        self._met: set[int] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        """Frames that get some."""
+        return len(self._parts)
+
+    def add(self, pts: int, paint: Paint) -> None:
+        """Colours for one frame, kept to whole CIE units and 1/255 of weight."""
+        weight = np.rint(paint.weight * 255).astype(np.uint8)
+        if not weight.any():
+            return
+        ab = np.where(weight > 0, np.clip(np.rint(paint.ab), -127, 127), 0).astype(np.int8)
+        content = zlib.compress(ab.tobytes() + weight.tobytes(), 1)
+        with self._lock:
+            begin = self._file.seek(0, 2)
+            self._file.write(content)
+            shape = (weight.shape[0], weight.shape[1])
+            self._parts.setdefault(pts, []).append((begin, len(content), shape))
+
+    @property
+    def frames_met(self) -> int:
+        """Of them, those that `apply` was asked for."""
+        return len(self._met)
+
+    def apply(self, pts: int, ab: AbPlanes) -> AbPlanes:
+        """The frame's automatic ``ab`` with what it gets; the same array where that is nothing."""
+        if pts in self._parts:
+            self._met.add(pts)
+        for paint in self._paints(pts):
+            ab = np.asarray(ab + (paint.ab - ab) * paint.weight, np.float32)
+        return ab
+
+    def _paints(self, pts: int) -> Iterator[Paint]:
+        for begin, length, (rows, columns) in self._parts.get(pts, ()):
+            with self._lock:
+                self._file.seek(begin)
+                content = zlib.decompress(self._file.read(length))
+            cells = rows * columns
+            ab = np.frombuffer(content, np.int8, 2 * cells).reshape(2, rows, columns)
+            weight = np.frombuffer(content, np.uint8, cells, 2 * cells).reshape(rows, columns)
+            yield Paint(ab.astype(np.float32), weight.astype(np.float32) / 255)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shape:
+    """What all frames of a film have in common."""
+
+    grid: NetworkGrid
+    cells: tuple[int, int]
+    """(rows, columns) of ab."""
+    bits: int
+    full_range: bool
+
+
+@dataclass(slots=True, eq=False)
+class _Frame:
+    pts: int
+    codes: Plane
+    """Luma at the network's size."""
+
+    def luma(self, shape: _Shape) -> npt.NDArray[np.uint8]:
+        return np.asarray(self.codes >> (shape.bits - 8), np.uint8)
+
+    def lightness(self, shape: _Shape) -> npt.NDArray[np.float32]:
+        return lightness_table(shape.bits, shape.full_range)[self.codes]
+
+
+class _Thread:
+    """A keyframe's colours on their way in one direction."""
+
+    def __init__(
+        self, paint: Paint, frame: _Frame, features: Features | None, shape: _Shape
+    ) -> None:
+        self._paint = paint
+        self._features = features
+        self._shape = shape
+        self._motion = MotionThread(frame.luma(shape), shape.cells)
+        self._steps = 0
+
+    def next(self, frame: _Frame, features: Features | None, share: float = 1.0) -> Paint:
+        """The colours in the next frame, their weight times ``share``."""
+        self._steps += 1
+        place = self._motion.follow(frame.luma(self._shape))
+        carried = carry(self._paint, place, self._features, features)
+        fade = min(1.0, max(0.0, (MOST_FRAMES - self._steps) / FADE_FRAMES))
+        weight = np.asarray(carried.weight * (share * fade), np.float32)
+        return Paint(carried.ab, weight)
+
+
+class ReferenceCarrier:
+    """Carries references through a film's shots, before the film is coloured.
+
+    Only shots with references are read. The result depends on nothing but the film, the
+    references and the network.
+
+    Parameters
+    ----------
+    source, rate:
+        A film, or the pattern of an image sequence with its rate.
+    colorizer:
+        Its network's features are compared; without any motion alone decides.
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        colorizer: Colorizer,
+        *,
+        rate: str | None = None,
+        allow_hdr: bool = False,
+        cancel: threading.Event | None = None,
+        on_frame: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._source = source
+        self._rate = rate
+        self._colorizer = colorizer
+        self._allow_hdr = allow_hdr
+        self._cancel = cancel or threading.Event()
+        self._on_frame = on_frame
+
+    def carry(self, references: list[Reference]) -> CarriedColors:
+        """Colours for all frames that get some.
+
+        Raises
+        ------
+        SettingsError
+            If a keyframe's time is outside the film.
+        """
+        carried = CarriedColors()
+        spans: dict[tuple[float, float], list[Reference]] = {}
+        for reference in references:
+            key = (reference.keyframe.start_s, reference.keyframe.end_s)
+            spans.setdefault(key, []).append(reference)
+        for (start_s, end_s), of_shot in spans.items():
+            self._carry_shot(carried, start_s, end_s, deque(of_shot))
+        return carried
+
+    def _carry_shot(
+        self, carried: CarriedColors, start_s: float, end_s: float, waiting: deque[Reference]
+    ) -> None:
+        before: deque[_Frame] = deque(maxlen=MOST_FRAMES)
+        onward: _Thread | None = None
+        for frame, next_s, shape in self._frames(start_s, end_s):
+            self._tick()
+            if waiting and next_s > waiting[0].keyframe.time_s + TOLERANCE_S:
+                paint = paint_of(waiting.popleft(), shape.cells, shape.grid.quarter_turns)
+                carried.add(frame.pts, paint)
+                features = self._features(frame, shape)
+                back = _Thread(paint, frame, features, shape)
+                self._carry_back(carried, before, back, shape, fades=onward is not None)
+                onward = _Thread(paint, frame, features, shape)
+                before.clear()
+                continue
+            if waiting:
+                before.append(frame)
+            if onward is not None:
+                carried.add(frame.pts, onward.next(frame, self._features(frame, shape)))
+        if waiting:
+            late = waiting[0].keyframe
+            raise SettingsError(
+                f"keyframe {late.file.name} is at {late.time_s:g} s, where {self._source} has no "
+                "frame of its shot: correct its times"
+            )
+
+    def _carry_back(
+        self,
+        carried: CarriedColors,
+        before: deque[_Frame],
+        thread: _Thread,
+        shape: _Shape,
+        *,
+        fades: bool,
+    ) -> None:
+        for index, frame in enumerate(reversed(before)):
+            self._tick()
+            # Towards a keyframe before this one, whose colours go onward, these fade.
+            share = 1 - (index + 1) / (len(before) + 1) if fades else 1.0
+            carried.add(frame.pts, thread.next(frame, self._features(frame, shape), share))
+
+    def _tick(self) -> None:
+        if self._cancel.is_set():
+            raise Interrupted
+        self._on_frame()
+
+    def _features(self, frame: _Frame, shape: _Shape) -> Features | None:
+        planes = self._colorizer.features(frame.lightness(shape), shape.grid.quarter_turns)
+        return None if planes is None else Features.of(planes)
+
+    def _frames(self, start_s: float, end_s: float) -> Iterator[tuple[_Frame, float, _Shape]]:
+        """Each frame of a shot with the time of the next one."""
+        begin = max(0.0, start_s - TOLERANCE_S)
+        with open_source(
+            self._source,
+            rate=self._rate,
+            start_s=begin,
+            duration_s=end_s - TOLERANCE_S - begin,
+            keep_partial=True,
+        ) as reader:
+            info = reader.info
+            video = info.video
+            grid = self._colorizer.grid(
+                video.width, video.height, video.sample_aspect_ratio, video.rotation
+            )
+            stride = self._colorizer.stride
+            shape = _Shape(
+                grid,
+                (grid.height // stride, grid.width // stride),
+                video.layout.bit_depth,
+                target_color(video, allow_hdr=self._allow_hdr).full_range,
+            )
+            last: _Frame | None = None
+            for frame in reader:
+                if last is not None:
+                    yield last, frame.time_s - info.origin_s, shape
+                small = self._colorizer.shrink(frame.luma, grid, shape.bits, shape.full_range)
+                last = _Frame(frame.pts, small.codes)
+            if last is not None:
+                yield last, math.inf, shape
+
+
+def references_digest(references: list[Reference]) -> str:
+    """Changes when anything about the references does."""
+    digest = hashlib.sha256()
+    for reference in references:
+        keyframe = reference.keyframe
+        digest.update(repr((keyframe.time_s, keyframe.start_s, keyframe.end_s)).encode())
+        digest.update(np.ascontiguousarray(reference.rgb).data)
+        digest.update(b"" if reference.edited is None else reference.edited.tobytes())
+    return digest.hexdigest()
