@@ -18,6 +18,7 @@ LAYERS = (
     ("luma", "source_color"),
     ("source_shots",),
     ("resources",),
+    ("tables",),
     ("config",),
     ("color",),
     ("look",),
