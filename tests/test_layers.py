@@ -21,7 +21,7 @@ LAYERS = (
     ("tables",),
     ("config",),
     ("color",),
-    ("look",),
+    ("look", "hints"),
     ("media",),
     ("models",),
     ("temporal",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from vidcolor.color import ChromaTable, code_type, rgb_from_luma_chroma, upsample_ab
 from vidcolor.color.table import REMAP_LIMIT
 from vidcolor.frames import ColorTags, Plane
+from vidcolor.hints import Hint, apply_hints
 from vidcolor.look import Look
 from vidcolor.media.still_image import StillImage
 
@@ -27,7 +28,9 @@ STILL_TAGS = ColorTags(matrix=1, primaries=1, transfer=13, full_range=True, chro
 """sRGB, its luma weighted as BT.709 does."""
 
 
-def color_still(still: StillImage, predict: Predict, look: Look) -> RgbCodes:
+def color_still(
+    still: StillImage, predict: Predict, look: Look, hints: Sequence[Hint] = ()
+) -> RgbCodes:
     """Colour a photo.
 
     The luma of the result (BT.709 weights on its codes) is that of ``still`` within one code,
@@ -41,14 +44,17 @@ def color_still(still: StillImage, predict: Predict, look: Look) -> RgbCodes:
     predict:
         `vidcolor.colorizer.Colorizer.predict_plane`, or anything like it.
     look:
-        Applied to the predicted ab.
+        Applied to ab, after the hints.
+    hints:
+        Inside the picture; see `vidcolor.hints`.
 
     Returns
     -------
     (H, W, 3) sRGB codes, uint8 or uint16 as ``still.luma``.
     """
     height, width = still.luma.shape
-    ab = look.apply(predict(still.luma, still.bit_depth, True))
+    ab = predict(still.luma, still.bit_depth, True)
+    ab = look.apply(apply_hints(hints, ab, still.luma, still.bit_depth, full_range=True))
     rgb = cast(RgbCodes, np.empty((height, width, 3), code_type(still.bit_depth)))
     if not ab.any():
         rgb[:] = still.luma[..., None]
