@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from vidcolor import stills
 from vidcolor.color import luma_from_rgb_codes, rgb_to_lab, rgb_to_luma
 from vidcolor.frames import Plane
+from vidcolor.hints import Hint
 from vidcolor.look import Look
 from vidcolor.media.still_image import StillImage
 from vidcolor.stills import Predict, color_still
@@ -89,6 +90,19 @@ def test_look_is_applied() -> None:
     ab = random_ab(20.0)
     stronger = color_still(still, predicting(ab), Look(strength=2.0))
     np.testing.assert_array_equal(stronger, color_still(still, predicting(ab * 2), Look()))
+
+
+def test_hints_come_before_the_look_and_keep_luma() -> None:
+    still = StillImage(np.full((30, 40), 120, np.uint8), 8)
+    ab = np.zeros((2, 8, 10), np.float32)
+    plain = color_still(still, predicting(ab), Look())
+    np.testing.assert_array_equal(color_still(still, predicting(ab), Look(), []), plain)
+    everywhere = [Hint(((20.0, 15.0),), (20.0, -10.0), radius=100)]
+    hinted = color_still(still, predicting(ab), Look(2.0), everywhere).astype(int)
+    flat = np.broadcast_to(np.array([40, -20], np.float32)[:, None, None], ab.shape)
+    wanted = color_still(still, predicting(flat), Look()).astype(int)
+    assert np.abs(hinted - wanted).max() <= 1
+    assert np.abs(luma_from_rgb_codes(hinted.astype(np.uint8), 8).astype(int) - 120).max() <= 1
 
 
 @pytest.mark.parametrize("rows", [1, 7, 60])

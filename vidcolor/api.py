@@ -9,6 +9,7 @@ from typing import Any
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import LookSettings, load_preset, override, validate_settings
+from vidcolor.hints import HintList, read_hints
 from vidcolor.jobs.run import color_film
 from vidcolor.look import Look
 from vidcolor.media.images import check_image_output, default_image_output, read_image, write_image
@@ -74,6 +75,7 @@ def colorize_image(
     output: str | Path | None = None,
     *,
     strength: float = 1.0,
+    hints: str | Path | HintList | None = None,
     overwrite: bool = False,
     colorizer: Colorizer | None = None,
 ) -> Path:
@@ -86,7 +88,9 @@ def colorize_image(
     output:
         Where to write; the suffix picks the format. None is ``NAME.color.EXT`` beside it.
     strength:
-        Gain on a* and b*, 0…3: 0 is grey, 1 the network's own.
+        Gain on a* and b*, 0…3: 0 is grey, 1 the network's own. Colours of hints are scaled too.
+    hints:
+        What colour something has: a file, or what was read from one; see `vidcolor.hints`.
     overwrite:
         Replace an existing output.
     colorizer:
@@ -104,8 +108,14 @@ def colorize_image(
     look = validate_settings(LookSettings, {"strength": strength}, origin="colorize_image")
     target = Path(output) if output else default_image_output(Path(source))
     check_image_output(Path(source), target, overwrite)
+    if isinstance(hints, str | Path):
+        hints = read_hints(Path(hints))
     still = read_image(Path(source))
+    if hints is not None:
+        hints.check_inside(still.luma.shape[1], still.luma.shape[0])
     colorizer = colorizer or Colorizer()
-    rgb: Any = color_still(still, colorizer.predict_plane, Look.from_settings(look))
+    rgb: Any = color_still(
+        still, colorizer.predict_plane, Look.from_settings(look), hints.hints if hints else ()
+    )
     write_image(target, rgb, still)
     return target

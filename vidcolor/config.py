@@ -126,6 +126,9 @@ class RunSettings(_Settings):
     temporal: TemporalSettings = TemporalSettings()
     look: LookSettings = LookSettings()
     segments: SegmentSettings = SegmentSettings()
+    references: str | None = None
+    """Folder of keyframes whose edited colours are carried through their shots; see
+    ``vidcolor keyframes``."""
     start_s: float = Field(default=0.0, ge=0)
     """Where to begin, in seconds of presentation time."""
     duration_s: float | None = Field(default=None, gt=0)

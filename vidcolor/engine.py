@@ -32,6 +32,7 @@ from vidcolor.media.segments import SegmentFolder
 from vidcolor.media.sequence import SequenceReader
 from vidcolor.media.verify import VerifyReport
 from vidcolor.media.write_report import WriteReport
+from vidcolor.references import CarriedColors
 from vidcolor.report import ProgressEvent, ProgressMeter, RunReport, read_notices
 from vidcolor.source_color import FrameColor, SourceColor, frame_color, kept_chroma
 from vidcolor.source_shots import SourceShots
@@ -120,6 +121,8 @@ class FilmRun:
         self.grid: NetworkGrid = colorizer.grid(
             video.width, video.height, video.sample_aspect_ratio, video.rotation
         )
+        self.carried: CarriedColors | None = None
+        """Of references."""
         self.looks = ShotLooks(settings.look, shots)
         self.renderer = ChromaRenderer(self.target)
         self.pts = array("q")
@@ -291,11 +294,16 @@ class FilmRun:
             cb, cr = self.clock.call("chroma", kept_chroma, work.frame, bits, self.target)
         else:
             self.frames_without_color += bool(np.abs(item.ab).max() < LEAST_COLOR)
-            looks = self.looks.at(self._time_s(work.frame))
-            ab = self.clock.call("look", mixed, item.ab, work.small.lightness, looks)
+            ab = self.clock.call("look", self._changed, work, item.ab)
             cb, cr = self.clock.call("chroma", self.renderer.render, luma, ab)
         work.colored = ColoredFrame(work.frame, luma, cb, cr)
         return work
+
+    def _changed(self, work: _Work, ab: AbPlanes) -> AbPlanes:
+        """What the user makes of the automatic colours."""
+        if self.carried is not None:
+            ab = self.carried.apply(work.frame.pts, ab)
+        return mixed(ab, work.small.lightness, self.looks.at(self._time_s(work.frame)))
 
     def _write(self, works: Iterator[_Work], writer: Writer) -> Iterable[None]:
         for work in works:
@@ -335,6 +343,12 @@ class FilmRun:
         notices = self.source_shots.notices()
         if self.listed is not None:
             notices += self.listed.notices()
+        if self.carried is not None:
+            met, carried = self.carried.frames_met, len(self.carried)
+            notices.append(
+                f"{met} frames have colours of references"
+                + ("" if met else f", though {carried} of the film should: please report it")
+            )
         if self.frames_without_color and self.settings.look.strength:
             notices.append(
                 f"{self.frames_without_color} of {self.progress.frames_written} frames "

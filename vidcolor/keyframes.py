@@ -21,6 +21,7 @@ from vidcolor.frames import ColorTags, Frame, MediaInfo, Plane
 from vidcolor.look import mixed
 from vidcolor.media.sequence import open_source
 from vidcolor.media.target import target_color
+from vidcolor.references import CarriedColors
 from vidcolor.stills import rgb_from_luma_ab
 from vidcolor.temporal.shot_list import ShotList, ShotWalk
 from vidcolor.temporal.shot_looks import ShotLooks
@@ -100,6 +101,8 @@ class Keyframes:
         The list that ``settings.temporal.shots`` names, if it is set.
     colorizer:
         Loaded with ``settings.network``.
+    carried:
+        Colours of references.
     """
 
     def __init__(
@@ -109,9 +112,11 @@ class Keyframes:
         shots: ShotList | None,
         colorizer: Colorizer,
         *,
+        carried: CarriedColors | None = None,
         rate: str | None = None,
         cancel: threading.Event | None = None,
     ) -> None:
+        self._carried = carried
         self._source = source
         self._settings = settings
         self._shots = shots
@@ -121,8 +126,11 @@ class Keyframes:
         self._looks = ShotLooks(settings.look, shots)
 
     def look(self, keyframe: ColoredKeyframe) -> AbPlanes:
-        """Its ab in the look of its shot."""
-        return mixed(keyframe.ab, keyframe.lightness, self._looks.at(keyframe.time_s))
+        """Its ab with what references change, in the look of its shot."""
+        ab = keyframe.ab
+        if self._carried is not None:
+            ab = self._carried.apply(keyframe.pts, ab)
+        return mixed(ab, keyframe.lightness, self._looks.at(keyframe.time_s))
 
     def at(self, time_s: float) -> ColoredKeyframe:
         """The frame that is shown at ``time_s``, seconds from the film's beginning.

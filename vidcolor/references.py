@@ -22,7 +22,6 @@ import json
 import math
 import tempfile
 import threading
-import tomllib
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -42,6 +41,7 @@ from vidcolor.frames import Plane, VideoInfo
 from vidcolor.media.images import read_rgb
 from vidcolor.media.sequence import open_source
 from vidcolor.media.target import target_color
+from vidcolor.tables import TableFormat, finite
 from vidcolor.temporal.carry import Features, MotionThread, Paint, carry
 from vidcolor.temporal.shot_list import TOLERANCE_S
 
@@ -69,6 +69,15 @@ MEMORY_BYTES = 64 * 2**20
 """What is carried waits in memory up to this, then in a temporary file."""
 
 _KEYS = ("file", "time", "start", "end")
+
+_FORMAT = TableFormat(
+    kind="list of keyframes",
+    row="keyframe",
+    columns=_KEYS,
+    numbers=_KEYS[1:],
+    least="file, time, start and end",
+    advice="make a folder of keyframes with vidcolor keyframes FILM -o DIR",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,34 +125,28 @@ def read_keyframes(folder: Path, film: str) -> list[Keyframe]:
         If there is no list, it is another film's, or something in it is wrong, which is named.
     """
     path = folder / KEYFRAME_LIST
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"cannot read {path}: {error}; make a folder of keyframes with vidcolor keyframes"
-        ) from error
+    table, rows = _FORMAT.read(path)
     of_film = str(table.get("film", ""))
     if of_film not in ("", film, film.encode("utf-8", "replace").decode()):
         raise SettingsError(
             f"{path} lists keyframes of {of_film!r}, not of {film!r}: export them from this film, "
             "or correct the film's name in it"
         )
-    rows = table.get("keyframe")
-    if not isinstance(rows, list) or not rows:
-        raise SettingsError(f"{path} lists no keyframe: write at least one [[keyframe]]")
     keyframes = [_keyframe(path, number, row) for number, row in enumerate(rows, 1)]
     return sorted(keyframes, key=lambda keyframe: keyframe.time_s)
 
 
-def _keyframe(path: Path, number: int, row: Any) -> Keyframe:
+def _keyframe(path: Path, number: int, row: dict[str, Any]) -> Keyframe:
     where = f"{path}: keyframe {number}"
-    if not isinstance(row, dict) or set(row) != set(_KEYS) or not isinstance(row["file"], str):
-        raise SettingsError(f"{where} must have file (a name), time, start and end (seconds)")
-    times = [row[key] for key in _KEYS[1:]]
-    for key, value in zip(_KEYS[1:], times, strict=True):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not -1e9 < value < 1e9:
-            raise SettingsError(f"{where}: {key} = {value!r} is no number of seconds")
-    time_s, start_s, end_s = map(float, times)
+    if not isinstance(row.get("file"), str):
+        raise SettingsError(
+            f"{where} has no file: write file = NAME, of a picture in {path.parent}"
+        )
+    seconds = [finite(row.get(key)) for key in _KEYS[1:]]
+    for key, value in zip(_KEYS[1:], seconds, strict=True):
+        if value is None:
+            raise SettingsError(f"{where}: {key} = {row.get(key)!r} is no number of seconds")
+    time_s, start_s, end_s = (value for value in seconds if value is not None)
     if not start_s - TOLERANCE_S <= time_s < end_s:
         raise SettingsError(
             f"{where}: time {time_s:g} is not between start {start_s:g} and end {end_s:g}"
@@ -292,7 +295,7 @@ class CarriedColors:
             cells = rows * columns
             ab = np.frombuffer(content, np.int8, 2 * cells).reshape(2, rows, columns)
             weight = np.frombuffer(content, np.uint8, cells, 2 * cells).reshape(rows, columns)
-            yield Paint(ab.astype(np.float32), weight.astype(np.float32) / 255)
+            yield Paint(ab.astype(np.float32), np.asarray(weight / np.float32(255), np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

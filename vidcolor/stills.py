@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 import cv2
@@ -19,6 +19,7 @@ from vidcolor.color import (
 )
 from vidcolor.color.table import REMAP_LIMIT
 from vidcolor.frames import ColorTags, Plane
+from vidcolor.hints import Hint, apply_hints
 from vidcolor.look import Look
 from vidcolor.media.still_image import StillImage
 
@@ -35,7 +36,9 @@ STILL_TAGS = ColorTags(matrix=1, primaries=1, transfer=13, full_range=True, chro
 """sRGB, its luma weighted as BT.709 does."""
 
 
-def color_still(still: StillImage, predict: Predict, look: Look) -> RgbCodes:
+def color_still(
+    still: StillImage, predict: Predict, look: Look, hints: Sequence[Hint] = ()
+) -> RgbCodes:
     """Colour a photo.
 
     The luma of the result (BT.709 weights on its codes) is that of ``still`` within one code,
@@ -49,7 +52,9 @@ def color_still(still: StillImage, predict: Predict, look: Look) -> RgbCodes:
     predict:
         `vidcolor.colorizer.Colorizer.predict_plane`, or anything like it.
     look:
-        Applied to the predicted ab.
+        Applied to ab, after the hints.
+    hints:
+        Inside the picture; see `vidcolor.hints`.
 
     Returns
     -------
@@ -58,7 +63,8 @@ def color_still(still: StillImage, predict: Predict, look: Look) -> RgbCodes:
     predicted = predict(still.luma, still.bit_depth, True)
     cells = (predicted.shape[2], predicted.shape[1])
     small = cv2.resize(still.luma, cells, interpolation=cv2.INTER_AREA)
-    ab = look.apply(predicted, lightness_table(still.bit_depth, True)[small])
+    hinted = apply_hints(hints, predicted, still.luma, still.bit_depth, full_range=True)
+    ab = look.apply(hinted, lightness_table(still.bit_depth, True)[small])
     return rgb_from_luma_ab(still.luma, ab, still.bit_depth)
 
 

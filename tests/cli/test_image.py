@@ -168,3 +168,96 @@ def test_photos_of_one_name_cannot_share_a_folder(color: Program, tmp_path: Path
     result = color(tmp_path / "x", tmp_path / "y", "-o", tmp_path, "--overwrite")
     assert result.exit_code == 40
     assert "2 of the photos" in error_line(result)
+
+
+def colors(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB")).astype(int)
+
+
+def make_halves(path: Path) -> Path:
+    grey = np.full((40, 48), 70, np.uint8)
+    grey[:, 24:] = 180
+    Image.fromarray(grey).save(path)
+    return path
+
+
+HINT = '[[hint]]\nx = 10\ny = 20\ncolor = "#c81e1e"\n'
+
+
+def test_a_hint_colours_what_it_points_at(color: Program, tmp_path: Path) -> None:
+    photo = make_halves(tmp_path / "a.png")
+    (tmp_path / "hints.toml").write_text(HINT)
+    assert color(photo, "-o", tmp_path / "without.png").exit_code == 0
+    result = color(photo, "--hints", tmp_path / "hints.toml")
+    output = tmp_path / "a.color.png"
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [str(output), "hints used: 1"]
+    with_hint, without = colors(output), colors(tmp_path / "without.png")
+    red = with_hint[:, :20, 0] - with_hint[:, :20, 1]
+    assert red.min() > 40
+    assert np.abs(with_hint - without)[:, 28:].max() <= 2
+    luma = with_hint @ np.array([0.2126, 0.7152, 0.0722])
+    np.testing.assert_allclose(luma[:, :24], 70, atol=0.51)
+    again = tmp_path / "again.png"
+    assert color(photo, "--hints", tmp_path / "hints.toml", "-o", again, "-q").stdout == ""
+    assert again.read_bytes() == output.read_bytes()
+
+
+def test_strength_scales_the_hints_too(color: Program, tmp_path: Path) -> None:
+    photo = make_halves(tmp_path / "a.png")
+    (tmp_path / "hints.toml").write_text(HINT)
+    spread = []
+    for strength in ("0", "0.5", "1"):
+        arguments = ("--strength", strength, "--hints", tmp_path / "hints.toml", "--overwrite")
+        assert color(photo, *arguments).exit_code == 0
+        spread.append(np.ptp(colors(tmp_path / "a.color.png")[20, 10]))
+    assert spread[0] == 0
+    assert 0.3 * spread[2] < spread[1] < 0.7 * spread[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HINT.replace("10", "48"), "hint 1: x = 48 is outside the picture of 48×40 pixels"),
+        (HINT.replace("#c81e1e", "red"), "color = 'red' is no colour"),
+        ("", "lists no hint"),
+    ],
+)
+def test_bad_hints_are_one_line(color: Program, tmp_path: Path, text: str, said: str) -> None:
+    photo = make_photo(tmp_path / "a.png")
+    (tmp_path / "hints.toml").write_text(text)
+    result = color(photo, "--hints", tmp_path / "hints.toml")
+    assert result.exit_code == 40
+    assert said in error_line(result)
+    assert not (tmp_path / "a.color.png").exists()
+
+
+def test_hints_are_for_one_photo(color: Program, tmp_path: Path) -> None:
+    photos = [make_photo(tmp_path / name) for name in ("a.png", "b.png")]
+    (tmp_path / "hints.toml").write_text(HINT)
+    result = color(*photos, "--hints", tmp_path / "hints.toml")
+    assert result.exit_code == 40
+    assert "is for one photo, not for 2" in error_line(result)
+
+
+def test_hints_count_from_the_upright_picture(color: Program, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned to the right: 40 wide, 48 high
+    Image.fromarray(np.full((40, 48), 100, np.uint8)).save(tmp_path / "a.png", exif=exif)
+    (tmp_path / "hints.toml").write_text('[[hint]]\nx = 5\ny = 47\ncolor = "#c81e1e"\n')
+    assert color(tmp_path / "a.png", "--hints", tmp_path / "hints.toml").exit_code == 0
+    assert size(tmp_path / "a.color.png") == (40, 48)
+    assert np.ptp(colors(tmp_path / "a.color.png")[47, 5]) > 60
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (3, 301), (57, 31)])
+def test_hints_on_odd_sizes_in_16_bits(
+    color: Program, tmp_path: Path, width: int, height: int
+) -> None:
+    grey = np.full((height, width), 25_000, np.uint16)
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    (tmp_path / "hints.csv").write_text("x;y;color\n0;0;#c81e1e\n")
+    assert color(tmp_path / "a.png", "--hints", tmp_path / "hints.csv").exit_code == 0
+    rgb = colors(tmp_path / "a.color.png")
+    assert rgb[0, 0, 0] > rgb[0, 0, 1] + 60

@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vidcolor.errors import SettingsError
+from vidcolor.tables import SUFFIXES
 from vidcolor.temporal.shot_list import (
     BEGINNINGS,
-    SUFFIXES,
     ListedShot,
     Shot,
     ShotList,

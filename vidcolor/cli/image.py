@@ -33,6 +33,7 @@ from vidcolor.errors import (
 if TYPE_CHECKING:
     from vidcolor.colorizer import Colorizer
     from vidcolor.config import NetworkSettings
+    from vidcolor.hints import HintList
 
 log = logging.getLogger("vidcolor.cli")
 
@@ -61,6 +62,16 @@ def image(
     device: options.Device = None,
     vividness: options.Vividness = None,
     strength: options.Strength = None,
+    hints: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Points and scribbles that say what colour something has, for one photo.",
+            dir_okay=False,
+            show_default=False,
+            rich_help_panel=options.COLOR,
+        ),
+    ] = None,
     overwrite: options.Overwrite = False,
     verbose: options.Verbose = 0,
     quiet: options.Quiet = False,
@@ -77,7 +88,8 @@ def image(
         look = validate_settings(LookSettings, gain, origin="options")
         log.debug("settings %s %s", settings_line(network), settings_line(look))
         jobs = plan_photos(find_photos(photos), output)
-        code = _color_all(jobs, network, look.strength, overwrite, quiet)
+        hint_list = None if hints is None else _read_hints(hints, len(jobs))
+        code = _color_all(jobs, network, look.strength, hint_list, overwrite, quiet)
         if code:
             raise typer.Exit(code)
 
@@ -151,10 +163,21 @@ def plan_photos(photos: Sequence[str], output: str | None) -> list[tuple[Path, P
     return jobs
 
 
+def _read_hints(path: Path, photos: int) -> HintList:
+    from vidcolor.hints import read_hints
+
+    if photos > 1:
+        raise SettingsError(
+            f"--hints {path} is for one photo, not for {photos}: colour that one alone"
+        )
+    return read_hints(path)
+
+
 def _color_all(
     jobs: Sequence[tuple[Path, Path]],
     network: NetworkSettings,
     strength: float,
+    hints: HintList | None,
     overwrite: bool,
     quiet: bool,
 ) -> int:
@@ -169,7 +192,7 @@ def _color_all(
                 raise wrong[photo]
             assert colorizer is not None
             check_spares_inputs(output, [other for other in photos if other != str(photo)])
-            written = _color(photo, output, colorizer, strength, overwrite)
+            written = _color(photo, output, colorizer, strength, hints, overwrite)
         except KeyboardInterrupt:
             raise Interrupted(signal.SIGINT) from None
         except Interrupted:
@@ -180,6 +203,8 @@ def _color_all(
         else:
             if not quiet:
                 stdout().print(plain(written), soft_wrap=True)
+                if hints is not None:
+                    stdout().print(f"hints used: {len(hints.hints)}")
     if codes and len(jobs) > 1 and not quiet:
         stdout().print(f"{len(jobs) - len(codes)} coloured, {len(codes)} failed")
     return codes[0] if codes else 0
@@ -202,14 +227,24 @@ def _load(network: NetworkSettings) -> Colorizer:
 
 
 def _color(
-    photo: Path, output: Path, colorizer: Colorizer, strength: float, overwrite: bool
+    photo: Path,
+    output: Path,
+    colorizer: Colorizer,
+    strength: float,
+    hints: HintList | None,
+    overwrite: bool,
 ) -> Path:
     from vidcolor.api import colorize_image
 
     log.info("source %s", photo)
     begin = time.perf_counter()
     written = colorize_image(
-        photo, output, strength=strength, overwrite=overwrite, colorizer=colorizer
+        photo,
+        output,
+        strength=strength,
+        hints=hints,
+        overwrite=overwrite,
+        colorizer=colorizer,
     )
     log.debug("took %.2f s", time.perf_counter() - begin)
     log.info("wrote %s", written)

@@ -219,6 +219,16 @@ ShotsFile = Annotated[
     ),
 ]
 
+References = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Keyframes from 'vidcolor keyframes', some of them edited; carried through the film.",
+        show_default=False,
+        rich_help_panel=COLOR,
+    ),
+]
+
 Start = Annotated[
     float | None,
     typer.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -60,6 +61,7 @@ def preview(
     look: options.LookChange = None,
     smooth: options.Smooth = None,
     shots: options.ShotsFile = None,
+    references: options.References = None,
     allow_hdr: options.AllowHdr = False,
     verbose: options.Verbose = 0,
     quiet: options.Quiet = False,
@@ -69,7 +71,7 @@ def preview(
     with session(-1 if quiet else verbose, log_file):
         from vidcolor.cli.films import check_film, check_rate
         from vidcolor.cli.settings import build_settings
-        from vidcolor.media.atomic import check_output
+        from vidcolor.media.atomic import check_output, write_atomically
 
         if contact_sheet == (at is not None):
             raise SettingsError("say what to show: either --at TIME or --contact-sheet")
@@ -82,6 +84,7 @@ def preview(
                 "look.strength": strength,
                 "temporal.radius": smooth,
                 "temporal.shots": None if shots is None else str(shots),
+                "references": None if references is None else str(references),
                 "allow_hdr": allow_hdr,
             },
             look=look or (),
@@ -97,7 +100,7 @@ def preview(
                 picture = _draw(film, rate, settings, at, stop.event)
             except Interrupted:
                 raise Interrupted(stop.signal_number) from None
-        _write(path, picture)
+        write_atomically(path, png_bytes(picture))
         if not quiet:
             stdout().print(plain(f"written: {path}"), soft_wrap=True)
 
@@ -108,15 +111,29 @@ def _draw(
     """(H, W, 3) uint8 R′G′B′."""
     from vidcolor.colorizer import Colorizer
     from vidcolor.keyframes import Keyframes
+    from vidcolor.media.sequence import open_source
+    from vidcolor.references import ReferenceCarrier, load_references
     from vidcolor.temporal.shot_list import read_list_of
 
     path = settings.temporal.shots
     shots = None if path is None else read_list_of(Path(path), Path(film).name)
     colorizer = Colorizer(settings.network)
-    keyframes = Keyframes(film, settings, shots, colorizer, rate=rate, cancel=cancel)
-    if at is not None:
-        return _before_and_after(keyframes, at)
-    return _sheet(film, rate, keyframes, shots, cancel)
+    with contextlib.ExitStack() as stack:
+        carried = None
+        if settings.references is not None:
+            folder = Path(settings.references)
+            with open_source(film, rate=rate, keep_partial=True) as reader:
+                references = load_references(folder, Path(film).name, reader.info.video)
+            carrier = ReferenceCarrier(
+                film, colorizer, rate=rate, allow_hdr=settings.allow_hdr, cancel=cancel
+            )
+            carried = stack.enter_context(carrier.carry(references))
+        keyframes = Keyframes(
+            film, settings, shots, colorizer, carried=carried, rate=rate, cancel=cancel
+        )
+        if at is not None:
+            return _before_and_after(keyframes, at)
+        return _sheet(film, rate, keyframes, shots, cancel)
 
 
 def _before_and_after(keyframes: Keyframes, time_s: float) -> Any:
@@ -138,26 +155,23 @@ def _sheet(
     cancel: threading.Event,
 ) -> Any:
     from vidcolor.contact_sheet import TILE_HEIGHT, clock, fitted, labelled, sheet_of
-    from vidcolor.temporal.film_shots import FilmShots, find_shots
+    from vidcolor.temporal.film_shots import find_shots
 
-    found = find_shots(film, rate=rate, keep_partial=True, cancel=cancel)
-    if shots is not None:
-        found = FilmShots(shots, found.frames, found.end_s)
+    found = find_shots(film, rate=rate, keep_partial=True, cancel=cancel).with_list(shots)
     tiles = []
-    spans = [(shot, end) for shot, end in found.spans if shot.start_s < found.end_s]
-    middles = [(shot.start_s + end) / 2 for shot, end in spans]
-    for number, keyframe in enumerate(keyframes.walk(middles), 1):
+    middles = [(shot.start_s + end) / 2 for shot, end in found.spans]
+    pictures = zip(found.spans, keyframes.walk(middles), strict=True)
+    for number, ((shot, _), keyframe) in enumerate(pictures, 1):
         rgb = keyframe.show(keyframes.look(keyframe), short_side=TILE_HEIGHT)
-        label = f"{number}  {clock(spans[number - 1][0].start_s)}"
+        label = f"{number}  {clock(shot.start_s)}"
         tiles.append(labelled(fitted(rgb, rgb.shape[1] / rgb.shape[0]), label))
     return sheet_of(tiles)
 
 
-def _write(path: Path, rgb: Any) -> None:
+def png_bytes(rgb: Any) -> bytes:
+    """A PNG file of (H, W, 3) uint8 R′G′B′."""
     import cv2
-
-    from vidcolor.media.atomic import write_atomically
 
     done, png = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
     assert done
-    write_atomically(path, png.tobytes())
+    return png.tobytes()

@@ -16,6 +16,7 @@ from vidcolor.cli import (
     extract,
     image,
     jobs,
+    keyframes,
     preview,
     probe,
     run,
@@ -59,6 +60,7 @@ def _root(
 app.command(name="run")(run.run)
 app.command(name="image")(image.image)
 app.command(name="preview")(preview.preview)
+app.command(name="keyframes")(keyframes.keyframes)
 app.command(name="probe")(probe.probe)
 app.command(name="shots")(shots.shots)
 app.command(name="compare")(compare.compare)

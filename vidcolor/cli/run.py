@@ -55,6 +55,7 @@ def run(
     look: options.LookChange = None,
     smooth: options.Smooth = None,
     shots: options.ShotsFile = None,
+    references: options.References = None,
     keep_tint: options.KeepTint = False,
     keep_color_shots: options.KeepColorShots = False,
     codec: options.Codec = None,
@@ -87,6 +88,7 @@ def run(
             "look.keep_color_shots": keep_color_shots,
             "temporal.radius": smooth,
             "temporal.shots": None if shots is None else str(shots),
+            "references": None if references is None else str(references),
             "keep_partial": keep_partial,
             "allow_drop": allow_drop,
             "allow_hdr": allow_hdr,
@@ -101,10 +103,11 @@ def run(
         )
         tell_settings(settings)
         jobs = _jobs(films, output, rate)
-        if shots is not None and len(jobs) > 1:
-            raise SettingsError(
-                f"--shots {shots} is for one film, not for {len(jobs)}: colour that one alone"
-            )
+        for option, path in (("--shots", shots), ("--references", references)):
+            if path is not None and len(jobs) > 1:
+                raise SettingsError(
+                    f"{option} {path} is for one film, not for {len(jobs)}: colour that one alone"
+                )
         events.films = len(jobs)
         if dry_run:
             from vidcolor.cli.dry_run import print_plans

@@ -29,6 +29,7 @@ OPTION_OF_FIELD = {
     "look.keep_color_shots": "--keep-color-shots",
     "temporal.radius": "--smooth",
     "temporal.shots": "--shots",
+    "references": "--references",
     "start_s": "--start",
     "duration_s": "--duration",
     "keep_partial": "--keep-partial",

@@ -87,7 +87,7 @@ def shots(
 
 
 def _check_names(path: Path, sheet: Path | None) -> None:
-    from vidcolor.temporal.shot_list import SUFFIXES
+    from vidcolor.tables import SUFFIXES
 
     if path.suffix.lower() not in SUFFIXES:
         raise SettingsError(f"-o {path}: a shot list ends in {' or '.join(SUFFIXES)}")

@@ -17,11 +17,12 @@ from vidcolor.frames import MediaInfo
 from vidcolor.jobs.folder import file_facts
 from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan
 from vidcolor.media.sequence import find_files
+from vidcolor.references import Reference, references_digest
 from vidcolor.temporal.shot_list import ShotList
 
 IRRELEVANT: dict[str, Any] = {
     **dict.fromkeys(("overwrite", "keep_partial", "allow_drop", "strict_streams"), True),
-    **dict.fromkeys(("preset", "description"), True),
+    **dict.fromkeys(("preset", "description", "references"), True),
     "temporal": {"shots"},
     "network": {"checkpoint"},
 }
@@ -37,6 +38,7 @@ def run_facts(
     plan: OutputPlan,
     colorizer: Colorizer,
     shots: ShotList | None,
+    references: list[Reference],
 ) -> dict[str, Any]:
     """What an unfinished run must have in common with one that goes on with its work.
 
@@ -55,6 +57,7 @@ def run_facts(
         "video": repr(info.video),
         "settings": settings.model_dump(mode="json", exclude=IRRELEVANT),
         "shots": repr(shots and shots.shots),
+        "references": references_digest(references),
         "plan": {"codec": plan.codec, "options": plan.options, "target": repr(plan.target)},
         "weights": colorizer.info.sha256,
         "device": [device, colorizer.precision, torch.get_num_threads(), os.cpu_count()],

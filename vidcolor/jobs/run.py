@@ -17,6 +17,7 @@ from vidcolor.jobs.folder import Job
 from vidcolor.media.output import Writer, open_writer, plan_any
 from vidcolor.media.plan import IMAGE_SEQUENCE, default_output
 from vidcolor.media.sequence import open_source
+from vidcolor.references import ReferenceCarrier, load_references
 from vidcolor.report import ProgressEvent, RunReport
 from vidcolor.temporal.shot_list import read_list_of
 
@@ -81,10 +82,24 @@ def color_film(
             Path(output) if output else default_output(Path(source), settings, reader.info)
         )
         plan = plan_any(reader.info, settings, target_path)
+        references = []
+        if settings.references is not None:
+            folder = Path(settings.references)
+            references = load_references(folder, Path(source).name, reader.info.video)
         colorizer = colorizer or Colorizer(settings.network)
         run = FilmRun(reader, plan, settings, colorizer, shots, on_progress, cancel)
-        facts = run_facts(reader.info, settings, plan, colorizer, shots)
+        facts = run_facts(reader.info, settings, plan, colorizer, shots, references)
         with contextlib.ExitStack() as stack:
+            if references:
+                carrier = ReferenceCarrier(
+                    source,
+                    colorizer,
+                    rate=rate,
+                    allow_hdr=settings.allow_hdr,
+                    cancel=cancel,
+                    on_frame=lambda: run.progress.tell_if_due("carry"),
+                )
+                run.carried = stack.enter_context(carrier.carry(references))
             segments = None
             if plan.container != IMAGE_SEQUENCE:
                 job = stack.enter_context(Job(str(source), target_path, facts, resume=resume))

@@ -34,6 +34,13 @@ class FilmShots:
         ends = [*(shot.start_s for shot in self.listed.shots[1:]), self.end_s]
         return list(zip(self.listed.shots, ends, strict=True))
 
+    def with_list(self, shots: ShotList | None) -> FilmShots:
+        """The same film with those shots of a list that begin before its end; None is no list."""
+        if shots is None:
+            return self
+        begun = tuple(shot for shot in shots.shots if shot.start_s < self.end_s)
+        return FilmShots(ShotList(shots.film, begun or shots.shots[:1]), self.frames, self.end_s)
+
 
 def find_shots(
     source: str | Path,

@@ -25,22 +25,18 @@ import csv
 import io
 import itertools
 import json
-import math
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from vidcolor.config import ShotLook, validate_settings
 from vidcolor.errors import SettingsError
+from vidcolor.tables import TableFormat, finite
 
 Beginning = Literal["start", "cut", "dissolve", "fade"]
 """How a shot begins; ``start`` is the film's own."""
 
 BEGINNINGS: tuple[str, ...] = get_args(Beginning)
-
-SUFFIXES = (".toml", ".csv")
-"""Of shot lists."""
 
 TOLERANCE_S = 0.0005
 """A frame this much before a start belongs to it: written times are rounded."""
@@ -49,6 +45,15 @@ LOOK_FIELDS = tuple(ShotLook.model_fields)
 """Of the look that a shot may have."""
 
 _COLUMNS = ("start", "begins", "transition")
+
+_FORMAT = TableFormat(
+    kind="shot list",
+    row="shot",
+    columns=(*_COLUMNS, *LOOK_FIELDS),
+    numbers=("start", "transition", *LOOK_FIELDS),
+    least="start = SECONDS",
+    advice="make one with vidcolor shots FILM",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,18 +174,7 @@ def read_shot_list(path: Path) -> ShotList:
     SettingsError
         If it cannot be read, or naming what is wrong with which shot.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise SettingsError(f"{path} is no shot list: give a file that ends in .toml or .csv")
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # spreadsheets write a byte order mark
-        table = _csv_rows(text) if path.suffix.lower() == ".csv" else tomllib.loads(text)
-    except (OSError, ValueError, csv.Error) as error:  # ValueError: not TOML, not UTF-8, 9 × 5000
-        raise SettingsError(
-            f"cannot read the shot list {path}: {error}; make one with vidcolor shots FILM"
-        ) from error
-    rows = table.get("shot")
-    if not isinstance(rows, list) or not rows:
-        raise SettingsError(f"{path} lists no shot: write at least one, with start = SECONDS")
+    table, rows = _FORMAT.read(path)
     shots = [_shot(path, number, row) for number, row in enumerate(rows, 1)]
     for number, (earlier, later) in enumerate(itertools.pairwise(shots), 2):
         if later.start_s <= earlier.start_s:
@@ -191,14 +185,8 @@ def read_shot_list(path: Path) -> ShotList:
     return ShotList(str(table.get("film", "")), tuple(shots))
 
 
-def _shot(path: Path, number: int, row: Any) -> Shot:
+def _shot(path: Path, number: int, row: dict[str, Any]) -> Shot:
     where = f"{path}: shot {number}"
-    if not isinstance(row, dict):
-        raise SettingsError(f"{where} is {row!r}; write [[shot]] with start = SECONDS below it")
-    allowed_keys = (*_COLUMNS, *LOOK_FIELDS)
-    unknown = [key for key in row if key not in allowed_keys]
-    if unknown:
-        raise SettingsError(f"{where} has {unknown[0]!r}; allowed are {', '.join(allowed_keys)}")
     begins = row.get("begins", "cut")
     if begins not in BEGINNINGS:
         allowed = ", ".join(BEGINNINGS)
@@ -215,12 +203,8 @@ def _shot(path: Path, number: int, row: Any) -> Shot:
 
 def _seconds(where: str, row: dict[str, Any], key: str, default: float | None = None) -> float:
     value = row.get(key, default)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    try:
-        seconds = float(value or 0) if is_number else math.nan
-    except OverflowError:
-        seconds = math.inf
-    if math.isfinite(seconds) and (key == "start" or seconds >= 0):
+    seconds = finite(value)
+    if seconds is not None and (key == "start" or seconds >= 0):
         return seconds
     raise SettingsError(f"{where}: {key} = {value!r} is no number of seconds, such as 12.345")
 
@@ -259,34 +243,6 @@ def _as_csv(shots: ShotList) -> str:
         cells = [_number(shot.start_s), shot.begins, _number(shot.transition_s)]
         writer.writerow(cells + [_number(look[name]) if name in look else "" for name in used])
     return text.getvalue()
-
-
-def _csv_rows(text: str) -> dict[str, Any]:
-    """As `tomllib` would read the same list. Spreadsheets may separate cells by semicolons."""
-    separator = ";" if ";" in text.partition("\n")[0] else ","
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    heads = [head.strip().lower() for head in next(lines, [])]
-    rows: list[dict[str, Any]] = []
-    for cells in lines:
-        if len(cells) > len(heads):
-            raise csv.Error(f"line {lines.line_num} has more cells than the first line")
-        row: dict[str, Any] = {
-            head: cell.strip() for head, cell in zip(heads, cells, strict=False) if cell.strip()
-        }
-        for key in ("start", "transition", *LOOK_FIELDS):
-            if key in row:
-                row[key] = _as_number(row[key])
-        if row:
-            rows.append(row)
-    return {"shot": rows}
-
-
-def _as_number(text: str) -> float | str:
-    """A spreadsheet may write 1,5 for 1.5."""
-    try:
-        return float(text.replace(",", "."))
-    except ValueError:
-        return text
 
 
 def _number(value: float) -> str:
