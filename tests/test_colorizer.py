@@ -210,3 +210,18 @@ class TestVividness:
         Colorizer(NetworkSettings(**settings))
         with pytest.raises(SettingsError, match=r"vividness 2 needs .* ab bins"):
             Colorizer(NetworkSettings(**settings, vividness=2))
+
+
+class TestFeatures:
+    def test_they_cover_the_picture_as_it_is_stored(self, colorizer):
+        picture = lightness(60, 84)
+        upright = colorizer.features(picture)
+        assert upright.shape[1:] == (8, 11)  # cells of 8 pixels, the last ones cut
+        turned = colorizer.features(np.rot90(picture, -1), quarter_turns=1)
+        np.testing.assert_array_equal(np.rot90(turned, 1, axes=(1, 2)), upright)
+
+    def test_a_network_may_have_none(self, tmp_path):
+        path = tmp_path / "alpha.safetensors"
+        save_checkpoint(path, create("alpha", {}), name="alpha", licence="MIT")
+        other = Colorizer(NetworkSettings(checkpoint=str(path), device="cpu"))
+        assert other.features(lightness(64, 64)) is None

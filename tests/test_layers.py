@@ -30,6 +30,7 @@ LAYERS = (
     ("stills",),
     ("references",),
     ("engine", "keyframes"),
+    ("film_hints",),
     ("jobs",),
     ("api",),
     ("comparison",),

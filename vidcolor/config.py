@@ -129,6 +129,8 @@ class RunSettings(_Settings):
     references: str | None = None
     """Folder of keyframes whose edited colours are carried through their shots; see
     ``vidcolor keyframes``."""
+    hints: str | None = None
+    """Path of a hints file, whose colours are carried likewise."""
     start_s: float = Field(default=0.0, ge=0)
     """Where to begin, in seconds of presentation time."""
     duration_s: float | None = Field(default=None, gt=0)

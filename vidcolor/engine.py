@@ -122,7 +122,7 @@ class FilmRun:
             video.width, video.height, video.sample_aspect_ratio, video.rotation
         )
         self.carried: CarriedColors | None = None
-        """Of references."""
+        """Of edits."""
         self.looks = ShotLooks(settings.look, shots)
         self.renderer = ChromaRenderer(self.target)
         self.pts = array("q")
@@ -346,7 +346,7 @@ class FilmRun:
         if self.carried is not None:
             met, carried = self.carried.frames_met, len(self.carried)
             notices.append(
-                f"{met} frames have colours of references"
+                f"{met} frames have edited colours"
                 + ("" if met else f", though {carried} of the film should: please report it")
             )
         if self.frames_without_color and self.settings.look.strength:

@@ -1,4 +1,4 @@
-"""Keyframes that a user has coloured, and what the other frames of their shots get of them.
+"""What a user has coloured in single frames, and what the other frames of their shots get of it.
 
 A folder of keyframes holds a list, ``keyframes.toml``, one picture per shot to be edited in any
 program, and under ``originals/`` what the pictures were before::
@@ -24,10 +24,10 @@ import tempfile
 import threading
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import cv2
 import numpy as np
@@ -157,6 +157,28 @@ def _keyframe(path: Path, number: int, row: dict[str, Any]) -> Keyframe:
     return Keyframe(file, time_s, start_s, end_s)
 
 
+class Edit(Protocol):
+    """Colours that a user wants in one frame."""
+
+    @property
+    def keyframe(self) -> Keyframe:
+        """Which frame of which shot; its file is where the colours come from."""
+
+    def paint(self, grid: tuple[int, int], quarter_turns: int) -> Paint:
+        """The colours on the ab cells of the stored frame.
+
+        Parameters
+        ----------
+        grid:
+            (rows, columns) of the stored frame's ab.
+        quarter_turns:
+            Counter-clockwise, that bring the stored frame upright.
+        """
+
+    def content(self) -> bytes:
+        """Changes when the colours do."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
     """A keyframe with colours that differ from the automatic ones."""
@@ -166,6 +188,19 @@ class Reference:
     """(H, W, 3), upright."""
     edited: npt.NDArray[np.bool_] | None
     """(H, W) which pixels count; None for all."""
+
+    def paint(self, grid: tuple[int, int], quarter_turns: int) -> Paint:
+        """See `Edit.paint`."""
+        turned = np.ascontiguousarray(np.rot90(self.rgb, -quarter_turns))
+        weight = np.ones(turned.shape[:2], np.float32)
+        if self.edited is not None:
+            weight = np.rot90(self.edited, -quarter_turns).astype(np.float32)
+        return paint_on_cells(turned, weight, grid)
+
+    def content(self) -> bytes:
+        """See `Edit.content`."""
+        edited = b"" if self.edited is None else self.edited.tobytes()
+        return np.ascontiguousarray(self.rgb).tobytes() + edited
 
 
 def load_references(folder: Path, film: str, video: VideoInfo) -> list[Reference]:
@@ -213,25 +248,14 @@ def _edited(rgb: npt.NDArray[np.uint8], original: npt.NDArray[np.uint8]) -> npt.
     return np.asarray(change >= EDITED_CODES)
 
 
-def paint_of(reference: Reference, grid: tuple[int, int], quarter_turns: int) -> Paint:
-    """Its colours on the ab cells of the stored frame.
-
-    Parameters
-    ----------
-    grid:
-        (rows, columns) of the stored frame's ab.
-    quarter_turns:
-        Counter-clockwise, that brought the stored frame upright.
-    """
-    turned = np.ascontiguousarray(np.rot90(reference.rgb, -quarter_turns))
-    weight = np.ones(turned.shape[:2], np.float32)
-    if reference.edited is not None:
-        weight = np.rot90(reference.edited, -quarter_turns).astype(np.float32)
-    lab = rgb_to_lab(torch.from_numpy(turned).permute(2, 0, 1)[None].float() / 255)[0].numpy()
-    size = grid[::-1]
+def paint_on_cells(
+    rgb: npt.NDArray[np.uint8], weight: npt.NDArray[np.float32], grid: tuple[int, int]
+) -> Paint:
+    """The mean colours of a picture in each cell of a grid of (rows, columns), by weight."""
+    lab = rgb_to_lab(torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255)[0].numpy()
     method = cv2.INTER_AREA if weight.size > grid[0] * grid[1] else cv2.INTER_LINEAR
     a, b, small = (
-        cv2.resize(np.ascontiguousarray(plane), size, interpolation=method)
+        cv2.resize(np.ascontiguousarray(plane), grid[::-1], interpolation=method)
         for plane in (lab[1] * weight, lab[2] * weight, weight)
     )
     safe = np.maximum(small, 1e-6)
@@ -255,6 +279,10 @@ class CarriedColors:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the temporary file; safe to call twice."""
         self._file.close()
 
     def __len__(self) -> int:
@@ -344,11 +372,11 @@ class _Thread:
         return Paint(carried.ab, weight)
 
 
-class ReferenceCarrier:
-    """Carries references through a film's shots, before the film is coloured.
+class EditCarrier:
+    """Carries edits through a film's shots, before the film is coloured.
 
-    Only shots with references are read. The result depends on nothing but the film, the
-    references and the network.
+    Only shots with edits are read. The result depends on nothing but the film, the edits and
+    the network.
 
     Parameters
     ----------
@@ -375,7 +403,7 @@ class ReferenceCarrier:
         self._cancel = cancel or threading.Event()
         self._on_frame = on_frame
 
-    def carry(self, references: list[Reference]) -> CarriedColors:
+    def carry(self, edits: Sequence[Edit]) -> CarriedColors:
         """Colours for all frames that get some.
 
         Raises
@@ -384,23 +412,29 @@ class ReferenceCarrier:
             If a keyframe's time is outside the film.
         """
         carried = CarriedColors()
-        spans: dict[tuple[float, float], list[Reference]] = {}
-        for reference in references:
-            key = (reference.keyframe.start_s, reference.keyframe.end_s)
-            spans.setdefault(key, []).append(reference)
-        for (start_s, end_s), of_shot in spans.items():
-            self._carry_shot(carried, start_s, end_s, deque(of_shot))
+        spans: dict[tuple[float, float], list[Edit]] = {}
+        for edit in sorted(edits, key=lambda edit: edit.keyframe.time_s):
+            spans.setdefault((edit.keyframe.start_s, edit.keyframe.end_s), []).append(edit)
+        try:
+            for (start_s, end_s), of_shot in spans.items():
+                self._carry_shot(carried, start_s, end_s, deque(of_shot))
+        except BaseException:
+            carried.close()
+            raise
         return carried
 
     def _carry_shot(
-        self, carried: CarriedColors, start_s: float, end_s: float, waiting: deque[Reference]
+        self, carried: CarriedColors, start_s: float, end_s: float, waiting: deque[Edit]
     ) -> None:
         before: deque[_Frame] = deque(maxlen=MOST_FRAMES)
         onward: _Thread | None = None
         for frame, next_s, shape in self._frames(start_s, end_s):
             self._tick()
-            if waiting and next_s > waiting[0].keyframe.time_s + TOLERANCE_S:
-                paint = paint_of(waiting.popleft(), shape.cells, shape.grid.quarter_turns)
+            paint = None
+            while waiting and next_s > waiting[0].keyframe.time_s + TOLERANCE_S:
+                own = waiting.popleft().paint(shape.cells, shape.grid.quarter_turns)
+                paint = own if paint is None else own.over(paint)
+            if paint is not None:
                 carried.add(frame.pts, paint)
                 features = self._features(frame, shape)
                 back = _Thread(paint, frame, features, shape)
@@ -415,8 +449,8 @@ class ReferenceCarrier:
         if waiting:
             late = waiting[0].keyframe
             raise SettingsError(
-                f"keyframe {late.file.name} is at {late.time_s:g} s, where {self._source} has no "
-                "frame of its shot: correct its times"
+                f"{late.file} is to colour the frame at {late.time_s:g} s, where "
+                f"{self._source} has none of its shot: correct its times"
             )
 
     def _carry_back(
@@ -475,12 +509,11 @@ class ReferenceCarrier:
                 yield last, math.inf, shape
 
 
-def references_digest(references: list[Reference]) -> str:
-    """Changes when anything about the references does."""
+def edits_digest(edits: Sequence[Edit]) -> str:
+    """Changes when anything about the edits does."""
     digest = hashlib.sha256()
-    for reference in references:
-        keyframe = reference.keyframe
+    for edit in edits:
+        keyframe = edit.keyframe
         digest.update(repr((keyframe.time_s, keyframe.start_s, keyframe.end_s)).encode())
-        digest.update(np.ascontiguousarray(reference.rgb).data)
-        digest.update(b"" if reference.edited is None else reference.edited.tobytes())
+        digest.update(edit.content())
     return digest.hexdigest()

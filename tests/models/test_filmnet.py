@@ -192,3 +192,18 @@ def test_calibration_keeps_the_mode_and_needs_pictures() -> None:
         filmnet.calibrate_batch_norm(network, [])
     assert network.encoder.training
     assert not network.encoder.features[0][1]._forward_pre_hooks
+
+
+def test_features_tell_cells_apart() -> None:
+    network = FilmNet().eval()
+    L = random_lightness(1)
+    with torch.no_grad():
+        features = network.features(L)
+        channels = mobilenet.TAP_CHANNELS[8] + mobilenet.TAP_CHANNELS[16]
+        assert features.shape == (1, channels, 8, 8)
+        assert features.dtype == torch.float32
+        torch.testing.assert_close(network.features(L), features)
+        assert not torch.allclose(network.features(random_lightness(1)), features, atol=1e-3)
+    halves = features.split([mobilenet.TAP_CHANNELS[8], mobilenet.TAP_CHANNELS[16]], dim=1)
+    for half in halves:  # both have the same say
+        assert half.norm(dim=1).mean().item() == pytest.approx(1, abs=1e-4)

@@ -229,6 +229,16 @@ References = Annotated[
     ),
 ]
 
+Hints = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Points and scribbles that say what colour something has: .toml or .csv.",
+        show_default=False,
+        rich_help_panel=COLOR,
+    ),
+]
+
 Start = Annotated[
     float | None,
     typer.Option(

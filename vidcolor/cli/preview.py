@@ -62,6 +62,7 @@ def preview(
     smooth: options.Smooth = None,
     shots: options.ShotsFile = None,
     references: options.References = None,
+    hints: options.Hints = None,
     allow_hdr: options.AllowHdr = False,
     verbose: options.Verbose = 0,
     quiet: options.Quiet = False,
@@ -85,6 +86,7 @@ def preview(
                 "temporal.radius": smooth,
                 "temporal.shots": None if shots is None else str(shots),
                 "references": None if references is None else str(references),
+                "hints": None if hints is None else str(hints),
                 "allow_hdr": allow_hdr,
             },
             look=look or (),
@@ -110,9 +112,10 @@ def _draw(
 ) -> Any:
     """(H, W, 3) uint8 R′G′B′."""
     from vidcolor.colorizer import Colorizer
+    from vidcolor.jobs.edits import find_edits
     from vidcolor.keyframes import Keyframes
     from vidcolor.media.sequence import open_source
-    from vidcolor.references import ReferenceCarrier, load_references
+    from vidcolor.references import EditCarrier
     from vidcolor.temporal.shot_list import read_list_of
 
     path = settings.temporal.shots
@@ -120,14 +123,14 @@ def _draw(
     colorizer = Colorizer(settings.network)
     with contextlib.ExitStack() as stack:
         carried = None
-        if settings.references is not None:
-            folder = Path(settings.references)
-            with open_source(film, rate=rate, keep_partial=True) as reader:
-                references = load_references(folder, Path(film).name, reader.info.video)
-            carrier = ReferenceCarrier(
+        with open_source(film, rate=rate, keep_partial=True) as reader:
+            info = reader.info
+        edits = find_edits(film, info, settings, shots, colorizer, rate=rate, cancel=cancel)
+        if edits:
+            carrier = EditCarrier(
                 film, colorizer, rate=rate, allow_hdr=settings.allow_hdr, cancel=cancel
             )
-            carried = stack.enter_context(carrier.carry(references))
+            carried = stack.enter_context(carrier.carry(edits))
         keyframes = Keyframes(
             film, settings, shots, colorizer, carried=carried, rate=rate, cancel=cancel
         )

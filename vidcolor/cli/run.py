@@ -56,6 +56,7 @@ def run(
     smooth: options.Smooth = None,
     shots: options.ShotsFile = None,
     references: options.References = None,
+    hints: options.Hints = None,
     keep_tint: options.KeepTint = False,
     keep_color_shots: options.KeepColorShots = False,
     codec: options.Codec = None,
@@ -89,6 +90,7 @@ def run(
             "temporal.radius": smooth,
             "temporal.shots": None if shots is None else str(shots),
             "references": None if references is None else str(references),
+            "hints": None if hints is None else str(hints),
             "keep_partial": keep_partial,
             "allow_drop": allow_drop,
             "allow_hdr": allow_hdr,
@@ -103,7 +105,11 @@ def run(
         )
         tell_settings(settings)
         jobs = _jobs(films, output, rate)
-        for option, path in (("--shots", shots), ("--references", references)):
+        for option, path in (
+            ("--shots", shots),
+            ("--references", references),
+            ("--hints", hints),
+        ):
             if path is not None and len(jobs) > 1:
                 raise SettingsError(
                     f"{option} {path} is for one film, not for {len(jobs)}: colour that one alone"

@@ -30,6 +30,7 @@ OPTION_OF_FIELD = {
     "temporal.radius": "--smooth",
     "temporal.shots": "--shots",
     "references": "--references",
+    "hints": "--hints",
     "start_s": "--start",
     "duration_s": "--duration",
     "keep_partial": "--keep-partial",

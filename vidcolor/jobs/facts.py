@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,12 @@ from vidcolor.frames import MediaInfo
 from vidcolor.jobs.folder import file_facts
 from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan
 from vidcolor.media.sequence import find_files
-from vidcolor.references import Reference, references_digest
+from vidcolor.references import Edit, edits_digest
 from vidcolor.temporal.shot_list import ShotList
 
 IRRELEVANT: dict[str, Any] = {
     **dict.fromkeys(("overwrite", "keep_partial", "allow_drop", "strict_streams"), True),
-    **dict.fromkeys(("preset", "description", "references"), True),
+    **dict.fromkeys(("preset", "description", "references", "hints"), True),
     "temporal": {"shots"},
     "network": {"checkpoint"},
 }
@@ -38,7 +39,7 @@ def run_facts(
     plan: OutputPlan,
     colorizer: Colorizer,
     shots: ShotList | None,
-    references: list[Reference],
+    edits: Sequence[Edit],
 ) -> dict[str, Any]:
     """What an unfinished run must have in common with one that goes on with its work.
 
@@ -57,7 +58,7 @@ def run_facts(
         "video": repr(info.video),
         "settings": settings.model_dump(mode="json", exclude=IRRELEVANT),
         "shots": repr(shots and shots.shots),
-        "references": references_digest(references),
+        "edits": edits_digest(edits),
         "plan": {"codec": plan.codec, "options": plan.options, "target": repr(plan.target)},
         "weights": colorizer.info.sha256,
         "device": [device, colorizer.precision, torch.get_num_threads(), os.cpu_count()],

@@ -12,12 +12,13 @@ from vidcolor.colorizer import Colorizer
 from vidcolor.config import RunSettings
 from vidcolor.engine import FilmRun
 from vidcolor.errors import Interrupted, SourceChangedError
+from vidcolor.jobs.edits import find_edits
 from vidcolor.jobs.facts import run_facts, source_facts
 from vidcolor.jobs.folder import Job
 from vidcolor.media.output import Writer, open_writer, plan_any
 from vidcolor.media.plan import IMAGE_SEQUENCE, default_output
 from vidcolor.media.sequence import open_source
-from vidcolor.references import ReferenceCarrier, load_references
+from vidcolor.references import EditCarrier
 from vidcolor.report import ProgressEvent, RunReport
 from vidcolor.temporal.shot_list import read_list_of
 
@@ -82,16 +83,15 @@ def color_film(
             Path(output) if output else default_output(Path(source), settings, reader.info)
         )
         plan = plan_any(reader.info, settings, target_path)
-        references = []
-        if settings.references is not None:
-            folder = Path(settings.references)
-            references = load_references(folder, Path(source).name, reader.info.video)
         colorizer = colorizer or Colorizer(settings.network)
+        edits = find_edits(
+            source, reader.info, settings, shots, colorizer, rate=rate, cancel=cancel
+        )
         run = FilmRun(reader, plan, settings, colorizer, shots, on_progress, cancel)
-        facts = run_facts(reader.info, settings, plan, colorizer, shots, references)
+        facts = run_facts(reader.info, settings, plan, colorizer, shots, edits)
         with contextlib.ExitStack() as stack:
-            if references:
-                carrier = ReferenceCarrier(
+            if edits:
+                carrier = EditCarrier(
                     source,
                     colorizer,
                     rate=rate,
@@ -99,7 +99,7 @@ def color_film(
                     cancel=cancel,
                     on_frame=lambda: run.progress.tell_if_due("carry"),
                 )
-                run.carried = stack.enter_context(carrier.carry(references))
+                run.carried = stack.enter_context(carrier.carry(edits))
             segments = None
             if plan.container != IMAGE_SEQUENCE:
                 job = stack.enter_context(Job(str(source), target_path, facts, resume=resume))

@@ -166,6 +166,13 @@ class Paint:
     weight: Array
     """(h, w) 0…1: how much of the automatic colours they replace."""
 
+    def over(self, below: Paint) -> Paint:
+        """Both, this one painted over ``below``."""
+        under = below.weight * (1 - self.weight)
+        weight = np.asarray(self.weight + under, np.float32)
+        ab = (self.ab * self.weight + below.ab * under) / np.maximum(weight, 1e-6)
+        return Paint(np.asarray(ab, np.float32), weight)
+
 
 def carry(paint: Paint, place: Place, keyframe: Features | None, here: Features | None) -> Paint:
     """``paint`` of the keyframe as another frame of the shot gets it.
