@@ -76,7 +76,10 @@ def test_places_are_those_of_the_picture_as_it_is_shown(
 
 @pytest.mark.parametrize(
     ("time_s", "message"),
-    [(None, "hint 1 has no time; a film of 1.499 s"), (9.0, "hint 1 has time = 9; a film of 1.499 s")],
+    [
+        (None, "hint 1 has no time; a film of 1.499 s"),
+        (9.0, "hint 1 has time = 9; a film of 1.499 s"),
+    ],
 )
 def test_a_hint_needs_a_time(
     film: Path, colorizer: Colorizer, time_s: float | None, message: str
