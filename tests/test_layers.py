@@ -26,7 +26,7 @@ LAYERS = (
     ("models",),
     ("temporal",),
     ("colorizer",),
-    ("stages", "report"),
+    ("stages", "report", "ab_cache"),
     ("stills",),
     ("references",),
     ("engine", "keyframes"),

@@ -99,6 +99,10 @@ class LookSettings(ShotLook):
     """Shots that are in colour already keep the source's chroma."""
 
 
+WORK_LEAST_S = 5.0
+"""Least length of a segment where work is kept: the shorter, the less a change costs."""
+
+
 class SegmentSettings(_Settings):
     """How a film is divided; a run that was interrupted goes on after the last whole segment."""
 
@@ -145,6 +149,9 @@ class RunSettings(_Settings):
     """Colour PQ and HLG sources with the SDR solve's assumptions, which is not accurate."""
     overwrite: bool = False
     """Replace an existing output."""
+    keep_work: bool = False
+    """Keep segments and colours beside the output, so that a changed look or edit renders only what
+    it changes. Segments then begin at cuts from `WORK_LEAST_S` on."""
 
 
 RUN_PRESETS = ("film", "preview", "archive", "prores")

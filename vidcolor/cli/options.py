@@ -284,6 +284,17 @@ NoResume = Annotated[
     ),
 ]
 
+KeepWork = Annotated[
+    bool,
+    typer.Option(
+        "--keep-work",
+        metavar="",
+        help="Keep what was computed beside the output: a later run with another look or edit "
+        "renders only what it changes.",
+        rich_help_panel=COLOR,
+    ),
+]
+
 AllowDrop = Annotated[
     bool,
     typer.Option(
