@@ -30,7 +30,7 @@ LAYERS = (
     ("stills",),
     ("references",),
     ("engine", "keyframes"),
-    ("film_hints",),
+    ("film_hints", "palettes"),
     ("jobs",),
     ("api",),
     ("comparison",),

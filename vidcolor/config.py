@@ -88,6 +88,10 @@ class ShotLook(_Settings):
     """How far colours of the hue of skin are spared from all of the above."""
     max_chroma: float | None = Field(default=None, ge=5.0, le=150.0)
     """No colour gets a higher CIE chroma √(a*² + b*²); those near it are bent towards it."""
+    palette: str | None = None
+    """A picture whose mean and spread of colours the shot gets."""
+    palette_share: float = Field(default=1.0, ge=0.0, le=1.0)
+    """How far."""
 
 
 class LookSettings(ShotLook):

@@ -128,8 +128,8 @@ LookChange = Annotated[
     typer.Option(
         "--look",
         metavar="KEY=VALUE",
-        help="strength, shadows, highlights, warmth, tint, skin_guard or max_chroma, such as "
-        "warmth=4; may be repeated.",
+        help="strength, shadows, highlights, warmth, tint, skin_guard, max_chroma, palette or "
+        "palette_share, such as warmth=4; may be repeated.",
         parser=key_value,
         show_default=False,
         rich_help_panel=COLOR,

@@ -13,7 +13,7 @@ from vidcolor.config import RunSettings
 from vidcolor.engine import FilmRun
 from vidcolor.errors import Interrupted, SourceChangedError
 from vidcolor.jobs.changes import Changes
-from vidcolor.jobs.edits import find_edits
+from vidcolor.jobs.edits import find_edits, find_looks
 from vidcolor.jobs.facts import run_facts, source_facts
 from vidcolor.jobs.folder import Job
 from vidcolor.jobs.rerender import SegmentRenderer
@@ -90,6 +90,7 @@ def color_film(
             source, reader.info, settings, shots, colorizer, rate=rate, cancel=cancel
         )
         run = FilmRun(reader, plan, settings, colorizer, shots, on_progress, cancel)
+        run.looks = find_looks(source, settings, shots, colorizer, rate=rate, cancel=cancel)
         changes = Changes(run.looks, edits, reader.info.video.time_base, reader.info.origin_s)
         run.key_of = changes.key
         facts = run_facts(reader.info, settings, plan, colorizer, shots)
