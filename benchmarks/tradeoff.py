@@ -1,6 +1,6 @@
 """Correct against colourful: the curve of each checkpoint on the same photographs.
 
-    python benchmarks/tradeoff.py --photos VAL --checkpoints default runs/zoo/*/*.safetensors [-o docs]
+    python benchmarks/tradeoff.py --photos VAL --checkpoints default FILE … [-o docs]
 
 The palest colouring has the best PSNR, so no single figure compares networks. Each is swept by a
 gain on its ab, and a network with ab bins also by its decode temperature; at each point PSNR and

@@ -88,6 +88,10 @@ class ShotLook(_Settings):
     """How far colours of the hue of skin are spared from all of the above."""
     max_chroma: float | None = Field(default=None, ge=5.0, le=150.0)
     """No colour gets a higher CIE chroma √(a*² + b*²); those near it are bent towards it."""
+    palette: str | None = None
+    """A picture whose mean and spread of colours the shot gets."""
+    palette_share: float = Field(default=1.0, ge=0.0, le=1.0)
+    """How far."""
 
 
 class LookSettings(ShotLook):
@@ -97,6 +101,10 @@ class LookSettings(ShotLook):
     """Shots of one hue, tinted or toned prints, keep the source's chroma."""
     keep_color_shots: bool = False
     """Shots that are in colour already keep the source's chroma."""
+
+
+WORK_LEAST_S = 5.0
+"""Least length of a segment where work is kept: the shorter, the less a change costs."""
 
 
 class SegmentSettings(_Settings):
@@ -145,6 +153,9 @@ class RunSettings(_Settings):
     """Colour PQ and HLG sources with the SDR solve's assumptions, which is not accurate."""
     overwrite: bool = False
     """Replace an existing output."""
+    keep_work: bool = False
+    """Keep segments and colours beside the output, so that a changed look or edit renders only what
+    it changes. Segments then begin at cuts from `WORK_LEAST_S` on."""
 
 
 RUN_PRESETS = ("film", "preview", "archive", "prores")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from vidcolor.ab_cache import AbCacheWriter, HalfUnits, from_half_units, half_units
 from vidcolor.color import ChromaRenderer
 from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid, SmallPicture
-from vidcolor.config import RunSettings
+from vidcolor.config import WORK_LEAST_S, RunSettings
 from vidcolor.errors import Interrupted, VerificationError
 from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo
 from vidcolor.look import mixed
@@ -32,6 +33,7 @@ from vidcolor.media.segments import SegmentFolder
 from vidcolor.media.sequence import SequenceReader
 from vidcolor.media.verify import VerifyReport
 from vidcolor.media.write_report import WriteReport
+from vidcolor.media.writer import FilmWriter
 from vidcolor.references import CarriedColors
 from vidcolor.report import ProgressEvent, ProgressMeter, RunReport, read_notices
 from vidcolor.source_color import FrameColor, SourceColor, frame_color, kept_chroma
@@ -52,7 +54,7 @@ BATCH_LIMIT_BYTES = 256 * 2**20
 
 
 @dataclass(slots=True)
-class _Work:
+class Work:
     """A frame on its way, with what has been found out about it so far."""
 
     frame: Frame
@@ -63,6 +65,10 @@ class _Work:
     listed: ListedShot | None = None
     """By the shot list, if there is one."""
     ab: AbPlanes | None = None
+    steps: HalfUnits | None = None
+    """Of steadied ab."""
+    keeps: bool = False
+    """The source's own chroma stays."""
     shot: int = 0
     colored: ColoredFrame | None = None
     state: dict[str, Any] | None = None
@@ -75,6 +81,12 @@ class _Work:
         if self.colored is not None:
             planes += self.colored.cb.nbytes + self.colored.cr.nbytes
         return planes + self.small.lightness.nbytes
+
+
+def segment_lengths(settings: RunSettings) -> tuple[float, float]:
+    """Least and most seconds of a segment."""
+    least_s = settings.segments.least_s
+    return (min(least_s, WORK_LEAST_S) if settings.keep_work else least_s), settings.segments.most_s
 
 
 class FilmRun:
@@ -106,12 +118,20 @@ class FilmRun:
             SourceColor.COLORED: settings.look.keep_color_shots,
         }
         self.keeps_chroma = any(keeps.values())
-        self.source_shots: SourceShots[tuple[_Work, SmoothedAb]] = SourceShots(
+        self.source_shots: SourceShots[tuple[Work, SmoothedAb]] = SourceShots(
             {color for color, kept in keeps.items() if kept}
         )
         video = self.info.video
         self.smoother = TemporalSmoother(settings.temporal.radius)
-        self.planner = SegmentPlanner(settings.segments.least_s, settings.segments.most_s)
+        self.planner = SegmentPlanner(*segment_lengths(settings))
+        self.key_of: Callable[[Sequence[int]], str] = lambda _: ""
+        """What a segment's looks and edits are known by, from its frames' pts."""
+        self.is_complete = False
+        """All segments are there: nothing is left but to join them."""
+        self.rendered_again: int | None = None
+        """Of an earlier run's segments, those that were; None without an earlier run."""
+        self.frames_rendered = 0
+        self.cache: AbCacheWriter | None = None
         self.first_frame = 0
         """Of this run; those before it are in finished segments."""
         self.finding = False
@@ -126,6 +146,10 @@ class FilmRun:
         self.looks = ShotLooks(settings.look, shots)
         self.renderer = ChromaRenderer(self.target)
         self.pts = array("q")
+        """Of all frames that the decoder yields."""
+        self.earlier_pts = array("q")
+        """Of those in an earlier run's segments."""
+        self.segment_pts: list[int] = []
         self.luma_crcs = array("L") if plan.is_lossless else None
         self.crcs_in_segments = 0
         self.written = WriteReport()
@@ -133,6 +157,9 @@ class FilmRun:
     def go_on_after(self, segments: SegmentFolder) -> None:
         """Begin after the segments that an interrupted run has finished."""
         state = segments.finished[-1].state
+        self.is_complete = state["is_last"]
+        for record in segments.finished:
+            self.earlier_pts.extend(record.pts)
         self.first_frame, self.first_shot = state["next_frame"], state["shot"]
         self.finding = True
         self.source_shots.restore(state["source_shots"])
@@ -143,28 +170,16 @@ class FilmRun:
                 self.luma_crcs.extend(record.state["luma_crcs"])
             self.crcs_in_segments = len(self.luma_crcs)
         log.warning(
-            "%s: going on after %d frames of an earlier run",
-            self.info.path,
-            self.first_frame,
+            "%s: going on after %d frames of an earlier run", self.info.path, self.first_frame
         )
 
     def execute(self, writer: Writer) -> VerifyReport:
         """Colour every frame, finish the file and verify it."""
         self.progress.start()
-        run_stages(
-            self._read(),
-            {
-                "network": self._predict,
-                "chroma": self._render,
-                "writer": lambda works: self._write(works, writer),
-            },
-            size_of=lambda work: work.nbytes,
-            cancel=self.cancel,
-            tick=lambda: self.progress.tell("find" if self.finding else "color"),
-        )
-        if self.cancel.is_set():
-            raise Interrupted
-        self._end_segment(writer, self._state(len(self.pts), self.progress.shot))
+        if self.is_complete:
+            self.pts = self.earlier_pts
+        else:
+            self._color(writer)
         self.written = self.clock.call("join", writer.finish, self._watch_joining)
         self._check_luma()
         self.progress.tell("verify")
@@ -180,6 +195,28 @@ class FilmRun:
             self._watch_verification,
         )
 
+    def _color(self, writer: Writer) -> None:
+        """All frames that are in no segment yet."""
+        try:
+            run_stages(
+                self._read(),
+                {
+                    "network": self._predict,
+                    "chroma": self._render,
+                    "writer": lambda works: self._write(works, writer),
+                },
+                size_of=lambda work: work.nbytes,
+                cancel=self.cancel,
+                tick=lambda: self.progress.tell("find" if self.finding else "color"),
+            )
+            if self.cancel.is_set():
+                raise Interrupted
+            last = self._state(len(self.pts), self.progress.shot)
+            self._end_segment(writer, last | {"is_last": True})
+        finally:
+            if self.cache is not None:
+                self.cache.abort()
+
     def _watch_joining(self) -> None:
         self._watch("join")
 
@@ -191,9 +228,7 @@ class FilmRun:
             raise Interrupted
         self.progress.tell_if_due(stage)
 
-    def _read(self) -> Iterator[_Work]:
-        video = self.info.video
-        full_range = self.target.color.full_range
+    def _read(self) -> Iterator[Work]:
         # Frames before the first that have a say in it.
         needed = self.first_frame - self.smoother.overlap[0]
         for frame in self.clock.timed("decode", self.reader):
@@ -204,27 +239,28 @@ class FilmRun:
                     return
                 continue
             self.finding = False
-            small = self.clock.call(
-                "shrink",
-                self.colorizer.shrink,
-                frame.luma,
-                self.grid,
-                video.layout.bit_depth,
-                full_range,
-            )
-            has_chroma = frame.chroma is not None
-            color = self.clock.call("shrink", frame_color, frame, video.layout.bit_depth)
-            if not self.keeps_chroma:
-                frame.chroma = None  # not needed any more
-            yield _Work(frame, small, has_chroma, color, listed)
+            yield self.prepared(frame, listed)
+
+    def prepared(self, frame: Frame, listed: ListedShot | None = None) -> Work:
+        """A decoded frame, ready for the network."""
+        bits = self.info.video.layout.bit_depth
+        full_range = self.target.color.full_range
+        small = self.clock.call(
+            "shrink", self.colorizer.shrink, frame.luma, self.grid, bits, full_range
+        )
+        has_chroma = frame.chroma is not None
+        color = self.clock.call("shrink", frame_color, frame, bits)
+        if not self.keeps_chroma:
+            frame.chroma = None  # not needed any more
+        return Work(frame, small, has_chroma, color, listed)
 
     def _time_s(self, frame: Frame) -> float:
         """From the film's beginning."""
         return frame.time_s - self.info.origin_s
 
-    def _predict(self, works: Iterator[_Work]) -> Iterable[_Work]:
+    def _predict(self, works: Iterator[Work]) -> Iterable[Work]:
         size = self.colorizer.fix_batch(self.grid)
-        batch: list[_Work] = []
+        batch: list[Work] = []
         for work in works:
             batch.append(work)
             if len(batch) == size or sum(w.nbytes for w in batch) > BATCH_LIMIT_BYTES:
@@ -233,7 +269,7 @@ class FilmRun:
         if batch:
             yield from self._predict_batch(batch)
 
-    def _predict_batch(self, batch: list[_Work]) -> list[_Work]:
+    def _predict_batch(self, batch: list[Work]) -> list[Work]:
         predicted = self.clock.call(
             "network",
             self.colorizer.predict,
@@ -244,7 +280,7 @@ class FilmRun:
             work.ab = ab
         return batch
 
-    def _render(self, works: Iterator[_Work]) -> Iterable[_Work]:
+    def _render(self, works: Iterator[Work]) -> Iterable[Work]:
         shots_before: int | None = None
         for work, item in self._steadied(works):
             if work.frame.index < self.first_frame:
@@ -267,12 +303,13 @@ class FilmRun:
             "shot": shot,
             "source_shots": self.source_shots.state,
             "frames_without_color": self.frames_without_color,
+            "is_last": False,
         }
 
-    def _steadied(self, works: Iterator[_Work]) -> Iterator[tuple[_Work, SmoothedAb]]:
+    def _steadied(self, works: Iterator[Work]) -> Iterator[tuple[Work, SmoothedAb]]:
         smoother = self.smoother
         bits = self.info.video.layout.bit_depth
-        waiting: dict[int, _Work] = {}
+        waiting: dict[int, Work] = {}
         for index, work in enumerate(works):
             waiting[index] = work
             is_cut = work.listed.is_cut if work.listed else None
@@ -286,37 +323,61 @@ class FilmRun:
         if waiting:
             raise RuntimeError(f"{len(waiting)} frames were lost while smoothing")
 
-    def _colored(self, steadied: tuple[_Work, SmoothedAb], keeps: bool) -> _Work:
+    def _colored(self, steadied: tuple[Work, SmoothedAb], keeps: bool) -> Work:
         work, item = steadied
+        work.steps = half_units(item.ab)
+        work.keeps = keeps and work.frame.chroma is not None
+        if not work.keeps:
+            self.frames_without_color += bool(np.abs(item.ab).max() < LEAST_COLOR)
+        return self.rendered(work)
+
+    def rendered(self, work: Work) -> Work:
+        """With the planes that the encoder gets."""
+        assert work.steps is not None
+        self.frames_rendered += 1
         luma = self.clock.call("luma", target_luma, work.frame.luma, self.target)
-        if keeps and work.frame.chroma is not None:
+        if work.keeps:
             bits = self.info.video.layout.bit_depth
             cb, cr = self.clock.call("chroma", kept_chroma, work.frame, bits, self.target)
         else:
-            self.frames_without_color += bool(np.abs(item.ab).max() < LEAST_COLOR)
-            ab = self.clock.call("look", self._changed, work, item.ab)
+            ab = self.clock.call("look", self._changed, work, from_half_units(work.steps))
             cb, cr = self.clock.call("chroma", self.renderer.render, luma, ab)
         work.colored = ColoredFrame(work.frame, luma, cb, cr)
         return work
 
-    def _changed(self, work: _Work, ab: AbPlanes) -> AbPlanes:
+    def _changed(self, work: Work, ab: AbPlanes) -> AbPlanes:
         """What the user makes of the automatic colours."""
         if self.carried is not None:
             ab = self.carried.apply(work.frame.pts, ab)
         return mixed(ab, work.small.lightness, self.looks.at(self._time_s(work.frame)))
 
-    def _write(self, works: Iterator[_Work], writer: Writer) -> Iterable[None]:
+    def _write(self, works: Iterator[Work], writer: Writer) -> Iterable[None]:
         for work in works:
             assert work.colored is not None
             if work.state is not None:
                 self._end_segment(writer, work.state)
             self.clock.call("encode", writer.write, work.colored)
+            self.segment_pts.append(work.frame.pts)
+            self._keep(work, writer)
             if self.luma_crcs is not None:
                 self.luma_crcs.append(self.clock.call("checksum", luma_crc, work.colored.luma))
             self.progress.count(self._time_s(work.frame), work.shot)
             yield None
 
+    def _keep(self, work: Work, writer: Writer) -> None:
+        if self.settings.keep_work and isinstance(writer, FilmWriter):
+            assert work.steps is not None
+            if self.cache is None:
+                self.cache = AbCacheWriter(writer.new_cache_path(), writer.output)
+            self.clock.call("encode", self.cache.add, work.steps, work.keeps)
+
     def _end_segment(self, writer: Writer, state: dict[str, Any]) -> None:
+        if self.segment_pts:
+            state["changes"] = self.key_of(self.segment_pts)
+            self.segment_pts = []
+        if self.cache is not None:
+            self.cache.finish()
+            self.cache = None
         if self.luma_crcs is not None:
             state["luma_crcs"] = self.luma_crcs[self.crcs_in_segments :].tolist()
             self.crcs_in_segments = len(self.luma_crcs)
@@ -341,13 +402,19 @@ class FilmRun:
 
     def _color_notices(self) -> list[str]:
         notices = self.source_shots.notices()
-        if self.listed is not None:
+        if self.listed is not None and not self.is_complete:
             notices += self.listed.notices()
         if self.carried is not None:
             met, carried = self.carried.frames_met, len(self.carried)
+            if met or not self.first_frame:
+                notices.append(
+                    f"{met} frames have edited colours"
+                    + ("" if met else f", though {carried} of the film should: please report it")
+                )
+        if self.is_complete and self.rendered_again is not None:
             notices.append(
-                f"{met} frames have edited colours"
-                + ("" if met else f", though {carried} of the film should: please report it")
+                f"kept work was used: {self.rendered_again} segments were rendered again, with the "
+                "colours of the earlier run"
             )
         if self.frames_without_color and self.settings.look.strength:
             notices.append(
@@ -363,8 +430,7 @@ class FilmRun:
 
     def report(self, output: Path, verification: VerifyReport, wall_s: float) -> RunReport:
         """Everything that was counted."""
-        colored = self.progress.frames_written - self.first_frame
-        frames = max(1, colored)
+        frames = max(1, self.frames_rendered)
         read = self.reader.report
         return RunReport(
             source=self.info.path,
@@ -374,7 +440,7 @@ class FilmRun:
             checkpoint_licence=self.colorizer.info.licence,
             device=str(self.colorizer.device),
             precision=self.colorizer.precision,
-            frames_in=read.frames,
+            frames_in=len(self.pts),
             frames_out=verification.frames,
             frames_resumed=self.first_frame,
             luma_identical=self.written.luma_identical_frames if self._keeps_luma else 0,
@@ -397,6 +463,6 @@ class FilmRun:
             ],
             stage_ms={name: 1000 * s / frames for name, s in self.clock.seconds.items()},
             wall_s=wall_s,
-            fps=colored / wall_s,
+            fps=self.frames_rendered / wall_s,
             verification=verification,
         )

@@ -123,14 +123,15 @@ class Keyframes:
         self._colorizer = colorizer
         self._rate = rate
         self._cancel = cancel or threading.Event()
-        self._looks = ShotLooks(settings.look, shots)
+        self.looks = ShotLooks(settings.look, shots)
+        """May be replaced, by one that knows palettes."""
 
     def look(self, keyframe: ColoredKeyframe) -> AbPlanes:
         """Its ab with what references change, in the look of its shot."""
         ab = keyframe.ab
         if self._carried is not None:
             ab = self._carried.apply(keyframe.pts, ab)
-        return mixed(ab, keyframe.lightness, self._looks.at(keyframe.time_s))
+        return mixed(ab, keyframe.lightness, self.looks.at(keyframe.time_s))
 
     def at(self, time_s: float) -> ColoredKeyframe:
         """The frame that is shown at ``time_s``, seconds from the film's beginning.

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vidcolor.config import LookSettings
+from vidcolor.color.palette import Palette
+from vidcolor.config import ShotLook
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -31,8 +32,8 @@ pixels lie below 23° and 5 % above 69°."""
 class Look:
     """A change of CIE a* and b*; luma is never touched.
 
-    In this order: warmth and tint, gains, skin guard, ceiling. The values mean what they do in
-    `vidcolor.config.LookSettings`.
+    In this order: palette, warmth and tint, gains, skin guard, ceiling. The values mean what they
+    do in `vidcolor.config.LookSettings`.
     """
 
     strength: float = 1.0
@@ -42,11 +43,20 @@ class Look:
     tint: float = 0.0
     skin_guard: float = 0.0
     max_chroma: float | None = None
+    palette: Palette | None = None
+    palette_share: float = 1.0
 
     @classmethod
-    def from_settings(cls, settings: LookSettings) -> Look:
-        """The look that a preset, the command line or a shot list asks for."""
-        return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
+    def from_settings(cls, settings: ShotLook, palette: Palette | None = None) -> Look:
+        """The look that a preset, the command line or a shot list asks for.
+
+        Parameters
+        ----------
+        palette:
+            What ``settings.palette`` means for the shot.
+        """
+        names = {field.name for field in fields(cls)} - {"palette"}
+        return cls(**{name: getattr(settings, name) for name in names}, palette=palette)
 
     def apply(self, ab: FloatArray, lightness: FloatArray) -> FloatArray:
         """Changed ab, same shape; the very same array where there is nothing to change.
@@ -58,13 +68,15 @@ class Look:
         lightness:
             (H, W) float32 L* 0…100 of the same picture at any size.
         """
-        if self == Look():
+        if self == _NOTHING:
             return ab
         height, width = ab.shape[1:]
         lightness = cv2.resize(lightness, (width, height), interpolation=cv2.INTER_AREA)
         # 0 at L* = 50, −1 at black, 1 at white.
         side = np.clip(lightness / MID_LIGHTNESS - 1, -1, 1)
         changed = ab
+        if self.palette is not None:
+            changed = ab + (self.palette.apply(ab) - ab) * np.float32(self.palette_share)
         if self.warmth or self.tint:
             # Black and white stay neutral.
             changed = _shifted(changed, self.tint, self.warmth, 1 - np.square(side))
@@ -79,6 +91,9 @@ class Look:
         if self.max_chroma is not None:
             changed = _below(changed, self.max_chroma)
         return np.asarray(changed, np.float32)
+
+
+_NOTHING = Look()
 
 
 def mixed(ab: FloatArray, lightness: FloatArray, looks: list[tuple[Look, float]]) -> FloatArray:

@@ -18,8 +18,8 @@ class ProgressEvent:
     """How far a run is; given to ``on_progress`` about ten times a second."""
 
     stage: str
-    """``carry`` (of references' colours), ``find`` (the place where an earlier run ended),
-    ``color``, ``compare`` (of ``vidcolor compare``), ``join`` or ``verify``."""
+    """``carry`` (of edited colours), ``render`` (segments of an earlier run again), ``find`` (the
+    place where it ended), ``color``, ``compare`` (``vidcolor compare``), ``join`` or ``verify``."""
     frames_done: int
     frames_total: int | None
     """From the header, so a hint; None when it does not say."""

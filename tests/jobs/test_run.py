@@ -133,7 +133,7 @@ def test_other_settings_begin_anew(film: Path, tmp_path: Path, colorizer: Colori
     output = tmp_path / "out.mkv"
     stop_after(60, film, output, settings_of(), colorizer)
     (job,) = find_jobs(tmp_path)
-    report = color_film(film, output, settings_of(look__strength=0.5), colorizer=colorizer)
+    report = color_film(film, output, settings_of(temporal__radius=1), colorizer=colorizer)
     assert report.frames_resumed == 0
     assert find_jobs(tmp_path) == [job]
     accepting = settings_of(overwrite=True, keep_partial=True)

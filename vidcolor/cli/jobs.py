@@ -82,4 +82,5 @@ def _find(folder: Path) -> list[FoundJob]:
 def _described(job: FoundJob) -> str:
     running = ", running now" if job.is_running else ""
     size = f"{job.size_bytes / MEGABYTE:,.1f} MB"
-    return f"{job.frames} frames of {job.source} are done ({size}){running}"
+    done = "are kept, all" if job.is_complete else "are done"
+    return f"{job.frames} frames of {job.source} {done} ({size}){running}"

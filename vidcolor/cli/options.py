@@ -128,8 +128,8 @@ LookChange = Annotated[
     typer.Option(
         "--look",
         metavar="KEY=VALUE",
-        help="strength, shadows, highlights, warmth, tint, skin_guard or max_chroma, such as "
-        "warmth=4; may be repeated.",
+        help="strength, shadows, highlights, warmth, tint, skin_guard, max_chroma, palette or "
+        "palette_share, such as warmth=4; may be repeated.",
         parser=key_value,
         show_default=False,
         rich_help_panel=COLOR,
@@ -281,6 +281,17 @@ NoResume = Annotated[
         metavar="",
         help="Begin anew, and throw away what an interrupted run has left.",
         rich_help_panel=ACCEPTED,
+    ),
+]
+
+KeepWork = Annotated[
+    bool,
+    typer.Option(
+        "--keep-work",
+        metavar="",
+        help="Keep what was computed beside the output: a later run with another look or edit "
+        "renders only what it changes.",
+        rich_help_panel=COLOR,
     ),
 ]
 

@@ -112,7 +112,7 @@ def _draw(
 ) -> Any:
     """(H, W, 3) uint8 R′G′B′."""
     from vidcolor.colorizer import Colorizer
-    from vidcolor.jobs.edits import find_edits
+    from vidcolor.jobs.edits import find_edits, find_looks
     from vidcolor.keyframes import Keyframes
     from vidcolor.media.sequence import open_source
     from vidcolor.references import EditCarrier
@@ -134,6 +134,7 @@ def _draw(
         keyframes = Keyframes(
             film, settings, shots, colorizer, carried=carried, rate=rate, cancel=cancel
         )
+        keyframes.looks = find_looks(film, settings, shots, colorizer, rate=rate, cancel=cancel)
         if at is not None:
             return _before_and_after(keyframes, at)
         return _sheet(film, rate, keyframes, shots, cancel)

@@ -33,6 +33,7 @@ OPTION_OF_FIELD = {
     "hints": "--hints",
     "start_s": "--start",
     "duration_s": "--duration",
+    "keep_work": "--keep-work",
     "keep_partial": "--keep-partial",
     "allow_drop": "--allow-drop",
     "allow_hdr": "--allow-hdr",

@@ -1,4 +1,4 @@
-"""What a user wants changed in single frames: edited keyframes and hints."""
+"""What a user wants changed: edited keyframes and hints, and looks with a palette."""
 
 from __future__ import annotations
 
@@ -11,9 +11,35 @@ from vidcolor.film_hints import hinted_frames
 from vidcolor.frames import MediaInfo
 from vidcolor.hints import read_hints
 from vidcolor.keyframes import Keyframes
+from vidcolor.palettes import shot_palettes, wanted_palettes
 from vidcolor.references import Edit, load_references
 from vidcolor.temporal.film_shots import find_shots
-from vidcolor.temporal.shot_list import ShotList
+from vidcolor.temporal.shot_list import Shot, ShotList
+from vidcolor.temporal.shot_looks import ShotLooks
+
+
+def find_looks(
+    source: str | Path,
+    settings: RunSettings,
+    shots: ShotList | None,
+    colorizer: Colorizer,
+    *,
+    rate: str | None = None,
+    cancel: threading.Event | None = None,
+) -> ShotLooks:
+    """The looks of all shots.
+
+    Raises
+    ------
+    InputError
+        If the picture of a palette cannot be read.
+    """
+    if not wanted_palettes(settings.look, list(shots.shots) if shots else [Shot(0.0, "start")]):
+        return ShotLooks(settings.look, shots)
+    found = find_shots(source, rate=rate, keep_partial=True, cancel=cancel).with_list(shots)
+    keyframes = Keyframes(source, settings, shots, colorizer, rate=rate, cancel=cancel)
+    palettes = shot_palettes(settings.look, found, keyframes)
+    return ShotLooks(settings.look, found.listed, palettes)
 
 
 def find_edits(

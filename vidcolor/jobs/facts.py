@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,19 +11,22 @@ import torch
 
 from vidcolor import __version__
 from vidcolor.colorizer import Colorizer
-from vidcolor.config import RunSettings
+from vidcolor.config import RunSettings, ShotLook
+from vidcolor.engine import segment_lengths
 from vidcolor.errors import InputNotFoundError
 from vidcolor.frames import MediaInfo
 from vidcolor.jobs.folder import file_facts
 from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan
 from vidcolor.media.sequence import find_files
-from vidcolor.references import Edit, edits_digest
 from vidcolor.temporal.shot_list import ShotList
 
 IRRELEVANT: dict[str, Any] = {
     **dict.fromkeys(("overwrite", "keep_partial", "allow_drop", "strict_streams"), True),
     **dict.fromkeys(("preset", "description", "references", "hints"), True),
+    "keep_work": True,
+    "segments": True,
     "temporal": {"shots"},
+    "look": set(ShotLook.model_fields),
     "network": {"checkpoint"},
 }
 """Settings that decide whether there is a result, or name what has facts of its own."""
@@ -39,9 +41,10 @@ def run_facts(
     plan: OutputPlan,
     colorizer: Colorizer,
     shots: ShotList | None,
-    edits: Sequence[Edit],
 ) -> dict[str, Any]:
     """What an unfinished run must have in common with one that goes on with its work.
+
+    Looks and edits have a say in single segments only; see `vidcolor.jobs.changes`.
 
     On a CPU the number of threads and the versions of the libraries decide the last bits.
 
@@ -57,8 +60,8 @@ def run_facts(
         "content": source_facts(info),
         "video": repr(info.video),
         "settings": settings.model_dump(mode="json", exclude=IRRELEVANT),
-        "shots": repr(shots and shots.shots),
-        "edits": edits_digest(edits),
+        "segments": segment_lengths(settings),
+        "shots": shots and [(s.start_s, s.begins, s.transition_s) for s in shots.shots],
         "plan": {"codec": plan.codec, "options": plan.options, "target": repr(plan.target)},
         "weights": colorizer.info.sha256,
         "device": [device, colorizer.precision, torch.get_num_threads(), os.cpu_count()],

@@ -73,6 +73,8 @@ class Job:
         Everything that decides the result, as JSON can hold it.
     resume:
         Go on with what is there; False throws it away.
+    keep:
+        Keep the segments also when it ends well.
 
     Raises
     ------
@@ -83,8 +85,15 @@ class Job:
     """
 
     def __init__(
-        self, source: str, output: Path, facts: dict[str, Any], *, resume: bool = True
+        self,
+        source: str,
+        output: Path,
+        facts: dict[str, Any],
+        *,
+        resume: bool = True,
+        keep: bool = False,
     ) -> None:
+        self._keep = keep
         self.folder = _folder_of(output, fingerprint(facts))
         self._lock = FileLock(self.folder / LOCK)
         try:
@@ -144,7 +153,7 @@ class Job:
         trace: TracebackType | None,
     ) -> None:
         del kind, trace
-        if error is None or isinstance(error, UNUSABLE):
+        if (error is None and not self._keep) or isinstance(error, UNUSABLE):
             self.segments.finished.clear()
         self._leave()
         kept = [r for r in self.segments.finished if self.segments.packets_path(r).exists()]
@@ -174,6 +183,8 @@ class FoundJob:
     """In finished segments."""
     size_bytes: int
     is_running: bool
+    is_complete: bool
+    """The output was made, and its work kept."""
 
 
 def find_jobs(folder: Path) -> list[FoundJob]:
@@ -278,12 +289,15 @@ def _describe(folder: Path) -> FoundJob:
     except (OSError, ValueError, TypeError, KeyError):
         source, output = "?", "?"
     size = frames = 0
+    is_complete = False
     for path in _entries(folder):
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             size += path.stat().st_size
             if path.suffix == ".json" and path.name != DESCRIPTION:
-                frames += len(json.loads(path.read_bytes())["pts"])
-    return FoundJob(folder, source, output, frames, size, _is_locked(folder))
+                record = json.loads(path.read_bytes())
+                frames += len(record["pts"])
+                is_complete |= record["state"].get("is_last", False)
+    return FoundJob(folder, source, output, frames, size, _is_locked(folder), is_complete)
 
 
 def _is_locked(folder: Path) -> bool:

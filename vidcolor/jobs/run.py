@@ -12,9 +12,11 @@ from vidcolor.colorizer import Colorizer
 from vidcolor.config import RunSettings
 from vidcolor.engine import FilmRun
 from vidcolor.errors import Interrupted, SourceChangedError
-from vidcolor.jobs.edits import find_edits
+from vidcolor.jobs.changes import Changes
+from vidcolor.jobs.edits import find_edits, find_looks
 from vidcolor.jobs.facts import run_facts, source_facts
 from vidcolor.jobs.folder import Job
+from vidcolor.jobs.rerender import SegmentRenderer
 from vidcolor.media.output import Writer, open_writer, plan_any
 from vidcolor.media.plan import IMAGE_SEQUENCE, default_output
 from vidcolor.media.sequence import open_source
@@ -88,7 +90,10 @@ def color_film(
             source, reader.info, settings, shots, colorizer, rate=rate, cancel=cancel
         )
         run = FilmRun(reader, plan, settings, colorizer, shots, on_progress, cancel)
-        facts = run_facts(reader.info, settings, plan, colorizer, shots, edits)
+        run.looks = find_looks(source, settings, shots, colorizer, rate=rate, cancel=cancel)
+        changes = Changes(run.looks, edits, reader.info.video.time_base, reader.info.origin_s)
+        run.key_of = changes.key
+        facts = run_facts(reader.info, settings, plan, colorizer, shots)
         with contextlib.ExitStack() as stack:
             if edits:
                 carrier = EditCarrier(
@@ -102,8 +107,12 @@ def color_film(
                 run.carried = stack.enter_context(carrier.carry(edits))
             segments = None
             if plan.container != IMAGE_SEQUENCE:
-                job = stack.enter_context(Job(str(source), target_path, facts, resume=resume))
+                job = stack.enter_context(
+                    Job(str(source), target_path, facts, resume=resume, keep=settings.keep_work)
+                )
                 segments = job.segments
+                if segments.finished:
+                    run.rendered_again = SegmentRenderer(source, rate, run, segments).update()
                 if segments.finished:
                     run.go_on_after(segments)
             writer: Writer = open_writer(reader.info, target_path, plan, settings, segments)

@@ -60,6 +60,8 @@ class SegmentRecord:
     """BLAKE2b of the packets' payloads, hexadecimal."""
     state: dict[str, Any] = field(default_factory=dict)
     """What the run needs to go on after this segment; opaque here."""
+    generation: int = 0
+    """How often it was made again; each has a packets' file of its own."""
 
 
 class SegmentFolder:
@@ -83,7 +85,30 @@ class SegmentFolder:
 
     def packets_path(self, record: SegmentRecord) -> Path:
         """Where the packets of a segment are."""
-        return self.folder / f"{record.number:06d}.{record.container}"
+        again = f"-{record.generation}" if record.generation else ""
+        return self.folder / f"{record.number:06d}{again}.{record.container}"
+
+    def cache_path(self, number: int) -> Path:
+        """Where a segment's ab may be kept; see `vidcolor.ab_cache`."""
+        return self.folder / f"{number:06d}.ab"
+
+    def truncate(self, count: int) -> None:
+        """Keep the first ``count`` segments only; the others will be made anew.
+
+        Raises
+        ------
+        OSError
+            If something cannot be deleted.
+        """
+        for record in self.finished[count:]:
+            for path in self._paths(record):
+                delete(path)
+        del self.finished[count:]
+
+    def _paths(self, record: SegmentRecord) -> tuple[Path, ...]:
+        """All files of a segment, its record first: without it the others mean nothing."""
+        number = record.number
+        return self._record_path(number), self.packets_path(record), self.cache_path(number)
 
     def delete_unfinished(self, spare: Collection[str]) -> None:
         """Delete everything but finished segments and the files named in ``spare``.
@@ -95,7 +120,7 @@ class SegmentFolder:
         """
         kept = {*spare}
         for record in self.finished:
-            kept |= {self.packets_path(record).name, self._record_path(record.number).name}
+            kept |= {path.name for path in self._paths(record)}
         for path in self.folder.iterdir():
             if path.name not in kept:
                 delete(path)
@@ -116,7 +141,12 @@ class SegmentFolder:
             raise output_error(error, self._film) from error
         text = json.dumps(asdict(record), separators=(",", ":"))
         write_atomically(self._record_path(record.number), text.encode())
-        self.finished.append(record)
+        if record.number == len(self.finished):
+            self.finished.append(record)
+            return
+        before, self.finished[record.number] = self.finished[record.number], record
+        with contextlib.suppress(OSError):
+            self.packets_path(before).unlink()
 
     def packets(self, record: SegmentRecord) -> Iterator[Any]:
         """The packets of a finished segment, with the source's presentation times.
@@ -176,6 +206,8 @@ class SegmentEncoder:
         Gets the segment, after those that it has.
     plan, video, threads:
         As for `FilmEncoder`.
+    again:
+        A finished segment that this one takes the place of.
 
     Raises
     ------
@@ -184,11 +216,18 @@ class SegmentEncoder:
     """
 
     def __init__(
-        self, folder: SegmentFolder, plan: OutputPlan, video: VideoInfo, threads: int = 0
+        self,
+        folder: SegmentFolder,
+        plan: OutputPlan,
+        video: VideoInfo,
+        threads: int = 0,
+        again: SegmentRecord | None = None,
     ) -> None:
         self._folder = folder
         self._container = _container_for(plan.codec)
         self.record = SegmentRecord(len(folder.finished), self._container)
+        if again is not None:
+            self.record.number, self.record.generation = again.number, again.generation + 1
         self._path = folder.packets_path(self.record)
         self._digest = _new_digest()
         self._is_finished = False

@@ -107,6 +107,11 @@ class FilmWriter:
         self.report = _report_of(self._segments, source)
 
     @property
+    def output(self) -> Path:
+        """Final name."""
+        return self._output
+
+    @property
     def temp_path(self) -> Path:
         """Where the film is between `finish` and `commit`."""
         if self._file is None:
@@ -170,6 +175,10 @@ class FilmWriter:
                 self._encoder.finish(state)
             self.report.video_bytes += self._encoder.record.video_bytes
             self._encoder = None
+
+    def new_cache_path(self) -> Path:
+        """Where the ab of the segment that is being written may be kept."""
+        return self._segments.cache_path(len(self._segments.finished))
 
     def end_at(self, duration_s: float) -> None:
         """Cut the other streams after ``duration_s``: the picture turned out to be shorter."""

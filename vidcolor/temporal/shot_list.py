@@ -50,7 +50,7 @@ _FORMAT = TableFormat(
     kind="shot list",
     row="shot",
     columns=(*_COLUMNS, *LOOK_FIELDS),
-    numbers=("start", "transition", *LOOK_FIELDS),
+    numbers=("start", "transition", *(name for name in LOOK_FIELDS if name != "palette")),
     least="start = SECONDS",
     advice="make one with vidcolor shots FILM",
 )
@@ -65,7 +65,7 @@ class Shot:
     begins: Beginning
     transition_s: float = 0.0
     """Seconds in which both shots are seen (dissolve) or neither (fade)."""
-    look: tuple[tuple[str, float], ...] = ()
+    look: tuple[tuple[str, float | str], ...] = ()
     """Those of `LOOK_FIELDS` in which it differs from the film, with its values."""
 
 
@@ -192,6 +192,8 @@ def _shot(path: Path, number: int, row: dict[str, Any]) -> Shot:
         allowed = ", ".join(BEGINNINGS)
         raise SettingsError(f"{where}: begins = {begins!r} is none of {allowed}")
     given = {name: row[name] for name in LOOK_FIELDS if name in row}
+    if isinstance(given.get("palette"), str):
+        given["palette"] = str(path.parent / given["palette"])
     validated = validate_settings(ShotLook, given, where)
     return Shot(
         _seconds(where, row, "start"),
@@ -219,7 +221,10 @@ def _as_toml(shots: ShotList) -> str:
         lines += ["", "[[shot]]", f"start = {_number(shot.start_s)}", f'begins = "{shot.begins}"']
         if shot.transition_s:
             lines.append(f"transition = {_number(shot.transition_s)}")
-        lines += [f"{name} = {_number(value)}" for name, value in shot.look]
+        lines += [
+            f"{name} = {_quoted(value) if isinstance(value, str) else _number(value)}"
+            for name, value in shot.look
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -241,7 +246,8 @@ def _as_csv(shots: ShotList) -> str:
     writer.writerow((*_COLUMNS, *used))
     for shot, look in zip(shots.shots, looks, strict=True):
         cells = [_number(shot.start_s), shot.begins, _number(shot.transition_s)]
-        writer.writerow(cells + [_number(look[name]) if name in look else "" for name in used])
+        own = [look.get(name, "") for name in used]
+        writer.writerow(cells + [v if isinstance(v, str) else _number(v) for v in own])
     return text.getvalue()
 
 

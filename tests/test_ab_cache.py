@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vidcolor.ab_cache import AbCacheWriter, from_half_units, half_units, read_ab_cache
+from vidcolor.errors import VerificationError
+
+
+@given(seed=st.integers(0, 99), frames=st.integers(0, 4), rows=st.integers(1, 9))
+def test_what_is_kept_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, frames: int, rows: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    kept = [
+        (generator.integers(-256, 256, (2, rows, 5), np.int16), bool(n % 2)) for n in range(frames)
+    ]
+    path = tmp_path_factory.mktemp("cache") / "000000.ab"
+    writer = AbCacheWriter(path, path)
+    for steps, keeps in kept:
+        writer.add(steps, keeps)
+    writer.finish()
+    back = list(read_ab_cache(path))
+    assert [keeps for _, keeps in back] == [keeps for _, keeps in kept]
+    for (steps, _), (expected, _) in zip(back, kept, strict=True):
+        np.testing.assert_array_equal(steps, expected)
+
+
+def test_half_units() -> None:
+    ab = np.array([[[-110.3, 0.2]], [[0.26, 99.75]]], np.float32)
+    np.testing.assert_array_equal(
+        from_half_units(half_units(ab)), np.array([[[-110.5, 0]], [[0.5, 100]]], np.float32)
+    )
+
+
+def test_steady_colours_take_little_room(tmp_path: Path) -> None:
+    """A minute at 24 frames per second must stay far below 10 MB."""
+    generator = np.random.default_rng(0)
+    still = (generator.normal(size=(2, 64, 112)) * 40).astype(np.int16)
+    writer = AbCacheWriter(tmp_path / "a.ab", tmp_path / "a")
+    for _ in range(24):
+        noise = generator.integers(-1, 2, still.shape, np.int16)
+        noise[generator.random(still.shape) < 0.8] = 0
+        writer.add(still + noise, keeps_chroma=False)
+    writer.finish()
+    assert (tmp_path / "a.ab").stat().st_size * 60 < 10_000_000
+
+
+def test_a_file_that_was_cut(tmp_path: Path) -> None:
+    writer = AbCacheWriter(tmp_path / "a.ab", tmp_path / "a")
+    for _ in range(3):
+        writer.add(np.ones((2, 4, 4), np.int16), keeps_chroma=False)
+    writer.finish()
+    content = (tmp_path / "a.ab").read_bytes()
+    (tmp_path / "a.ab").write_bytes(content[:-2])
+    with pytest.raises(VerificationError, match="vidcolor jobs clean"):
+        list(read_ab_cache(tmp_path / "a.ab"))
+
+
+def test_what_is_given_up_is_deleted(tmp_path: Path) -> None:
+    writer = AbCacheWriter(tmp_path / "a.ab", tmp_path / "a")
+    writer.add(np.ones((2, 4, 4), np.int16), keeps_chroma=False)
+    writer.abort()
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,135 @@
+"""Renders single segments again from the colours that an earlier run has kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from vidcolor.ab_cache import read_ab_cache
+from vidcolor.engine import FilmRun, Work
+from vidcolor.errors import Interrupted, VidcolorError
+from vidcolor.media.segments import SegmentEncoder, SegmentFolder, SegmentRecord
+from vidcolor.media.sequence import open_source
+from vidcolor.stages import run_stages
+
+
+class SegmentRenderer:
+    """Makes segments again whose looks or edits have changed.
+
+    Only their part of the film is decoded, and no network is asked.
+
+    Parameters
+    ----------
+    source, rate:
+        The film.
+    run:
+        Has the looks, edits and target.
+    folder:
+        Of the segments.
+    """
+
+    def __init__(
+        self, source: str | Path, rate: str | None, run: FilmRun, folder: SegmentFolder
+    ) -> None:
+        self._source = source
+        self._rate = rate
+        self._run = run
+        self._folder = folder
+
+    def update(self) -> int:
+        """Make every finished segment agree with today's looks and edits.
+
+        From the first on that cannot be rendered again, segments are dropped, to be coloured anew.
+
+        Returns
+        -------
+        How many were rendered again.
+        """
+        count = 0
+        for record in list(self._folder.finished):
+            if record.state.get("changes") == self._run.key_of(record.pts):
+                continue
+            if not self._render(record):
+                self._folder.truncate(record.number)
+                break
+            count += 1
+        return count
+
+    def _render(self, record: SegmentRecord) -> bool:
+        """False if its colours were not kept, or its frames are not found where they were."""
+        if not self._folder.cache_path(record.number).exists():
+            return False
+        run = self._run
+        info = run.info
+        encoder = SegmentEncoder(self._folder, run.plan, info.video, again=record)
+        try:
+            run_stages(
+                self._read(record),
+                {"chroma": _each(run.rendered), "writer": lambda works: _write(works, encoder)},
+                size_of=lambda work: work.nbytes,
+                cancel=run.cancel,
+                tick=lambda: run.progress.tell("render"),
+            )
+            if run.cancel.is_set():
+                raise Interrupted
+            state = record.state | {"changes": run.key_of(record.pts)}
+            if encoder.record.pts != record.pts:
+                return False
+            encoder.finish(state)
+        except _NotThereError:
+            return False
+        finally:
+            encoder.abort()
+        return True
+
+    def _read(self, record: SegmentRecord) -> Iterator[Work]:
+        info = self._run.info
+        base = info.video.time_base
+        margin = 2 * base + _SLACK_S
+        begin = float(record.pts[0] * base) - info.origin_s - margin
+        end = float((record.pts[-1] + 1) * base) - info.origin_s + margin
+        cached = read_ab_cache(self._folder.cache_path(record.number))
+        wanted = iter(record.pts)
+        expected = next(wanted, None)
+        start_s = max(0.0, float(begin))
+        with open_source(
+            self._source,
+            rate=self._rate,
+            start_s=start_s,
+            duration_s=float(end) - start_s,
+            keep_partial=True,
+        ) as reader:
+            for frame in self._run.clock.timed("decode", reader):
+                if expected is None:
+                    return
+                if frame.pts < expected:
+                    continue
+                kept = next(cached, None)
+                if frame.pts != expected or kept is None:
+                    raise _NotThereError
+                work = self._run.prepared(frame)
+                work.steps, work.keeps = kept
+                yield work
+                expected = next(wanted, None)
+        if expected is not None:
+            raise _NotThereError
+
+
+_SLACK_S = 0.001
+"""Times of the range are rounded; frames outside the segment are passed over."""
+
+
+class _NotThereError(VidcolorError):
+    """A frame is not where it was when its film was read from the beginning."""
+
+
+def _each(function: Any) -> Any:
+    return lambda works: map(function, works)
+
+
+def _write(works: Iterable[Work], encoder: SegmentEncoder) -> Iterator[None]:
+    for work in works:
+        assert work.colored is not None
+        encoder.write(work.colored, work.frame.pts)
+        yield None
