@@ -105,7 +105,7 @@ def measure_shot(
 
 
 def cut(before: float, after: float) -> str:
-    return f"{before:.2f} → {after:.2f}, −{1 - after / before:.0%}"
+    return f"{before:.2f} → {after:.2f}, {after / before - 1:+.0%}".replace("-", "−")
 
 
 def measure_clips(films: list[Path], colorizer: Colorizer) -> None:

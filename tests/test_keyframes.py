@@ -73,6 +73,20 @@ def test_times_outside(film: Path, colorizer: Colorizer) -> None:
     assert [round(k.time_s * RATE) for k in keyframes.walk([1.0, 99.0])] == [24, 59]
 
 
+def test_a_time_is_the_frame_that_a_shot_list_means(film: Path, colorizer: Colorizer) -> None:
+    """Written times are rounded: half a millisecond early is that frame still."""
+    keyframes = Keyframes(film, settings_of(0), None, colorizer)
+    assert [round(k.time_s * RATE) for k in keyframes.walk([0.9997, 1.0003])] == [24, 24]
+
+
+def test_before_the_first_frame(tmp_path: Path, colorizer: Colorizer) -> None:
+    late = make_film(tmp_path / "late.mkv", frames=6, start_pts=3000, audio=1, width=96, height=64)
+    keyframes = Keyframes(late, settings_of(0), None, colorizer)
+    first = keyframes.at(0.0)
+    assert first.pts == next(keyframes.walk([0.0])).pts
+    assert [k.pts for k in keyframes.walk([0.0, 0.0])] == [first.pts] * 2
+
+
 def test_a_shot_has_its_own_look(film: Path, colorizer: Colorizer) -> None:
     shots = ShotList("", (Shot(0.0, "start"), Shot(1.0, "cut", look=(("strength", 0.0),))))
     keyframes = Keyframes(film, settings_of(), shots, colorizer)

@@ -15,7 +15,7 @@ from skimage.color import rgb2lab
 from tests.synthetic import make_film, plane_values
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import NetworkSettings, load_preset, override
-from vidcolor.errors import InputError, Interrupted, SettingsError
+from vidcolor.errors import DiskFullError, InputError, Interrupted, SettingsError
 from vidcolor.jobs.folder import find_jobs
 from vidcolor.jobs.run import color_film
 from vidcolor.media.probe import probe
@@ -142,6 +142,23 @@ class TestLoading:
         references = load_references(folder, "film.mkv", probe(film).video)
         assert [reference.edited is None for reference in references] == [False, True]
 
+    def test_another_size_alone_is_no_edit(self, folder: Path, film: Path) -> None:
+        generator = np.random.default_rng(0)
+        picture = cv2.resize(generator.integers(0, 255, (6, 9, 3), np.uint8), (WIDTH, HEIGHT))
+        write_png(folder / ORIGINALS / "a.png", picture)
+        write_png(folder / "a.png", cv2.resize(picture, (2 * WIDTH, 2 * HEIGHT)))
+        with pytest.raises(SettingsError, match="differs from its original"):
+            load_references(folder, "film.mkv", probe(film).video)
+
+    def test_large_pictures_are_kept_small(self, folder: Path, film: Path) -> None:
+        for place in (folder, folder / ORIGINALS):
+            write_png(place / "b.png", cv2.resize(plain(), (3 * 600, 2 * 600)))
+        write_png(folder / "b.png", cv2.resize(plain(RED), (3 * 600, 2 * 600)))
+        _, reference = load_references(folder, "film.mkv", probe(film).video)
+        assert reference.rgb.shape == (512, 768, 3)
+        assert reference.edited is not None
+        assert reference.edited.shape == (512, 768)
+
     def test_another_size_of_the_same_shape(self, folder: Path, film: Path) -> None:
         write_png(folder / "a.png", cv2.resize(plain(RED), (3 * WIDTH, 3 * HEIGHT)))
         (reference,) = load_references(folder, "film.mkv", probe(film).video)
@@ -195,8 +212,8 @@ class TestCarriedColors:
         weight[:2] = 0.5
         automatic = np.full((2, 4, 6), 10, np.float32)
         with CarriedColors() as carried:
-            carried.add(7, Paint(np.full((2, 4, 6), 30, np.float32), weight))
-            carried.add(8, Paint(np.full((2, 4, 6), 30, np.float32), np.zeros_like(weight)))
+            carried.add(7, Paint(np.full((2, 4, 6), 30, np.float32), weight), 0)
+            carried.add(8, Paint(np.full((2, 4, 6), 30, np.float32), np.zeros_like(weight)), 0)
             assert len(carried) == 1
             assert carried.apply(8, automatic) is automatic
             changed = carried.apply(7, automatic)
@@ -204,12 +221,47 @@ class TestCarriedColors:
             assert changed[0, 2:] == pytest.approx(10)
             assert carried.frames_met == 1
 
-    def test_the_later_one_lies_on_top(self) -> None:
+    def test_of_two_the_nearer_has_more_say(self) -> None:
         ones = np.ones((2, 2), np.float32)
+        shares = []
+        for first, second in ((0, 20), (5, 15), (10, 10), (15, 5), (20, 0)):
+            with CarriedColors() as carried:
+                carried.add(1, Paint(np.full((2, 2, 2), 100, np.float32), ones), first)
+                carried.add(1, Paint(np.zeros((2, 2, 2), np.float32), ones), second)
+                shares.append(float(carried.apply(1, np.zeros((2, 2, 2), np.float32)).mean()))
+        assert shares[0] > 97
+        assert shares[2] == pytest.approx(50, abs=0.1)
+        assert shares[4] < 3
+        assert shares == sorted(shares, reverse=True)
+
+    def test_two_in_different_places_keep_their_strength(self) -> None:
+        left, right = np.zeros((2, 4), np.float32), np.zeros((2, 4), np.float32)
+        left[:, :2] = right[:, 2:] = 1
         with CarriedColors() as carried:
-            for value in (30, -50):
-                carried.add(1, Paint(np.full((2, 2, 2), value, np.float32), ones))
-            assert carried.apply(1, np.zeros((2, 2, 2), np.float32)).min() == -50
+            carried.add(1, Paint(np.full((2, 2, 4), 60, np.float32), left), 40)
+            carried.add(1, Paint(np.full((2, 2, 4), -60, np.float32), right), 1)
+            changed = carried.apply(1, np.zeros((2, 2, 4), np.float32))
+        assert changed[:, :, :2] == pytest.approx(60, abs=0.1)
+        assert changed[:, :, 2:] == pytest.approx(-60, abs=0.1)
+
+    def test_a_full_disk_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Full:
+            def seek(self, *_: int) -> int:
+                return 0
+
+            def write(self, _: bytes) -> int:
+                raise OSError(28, "No space left on device")
+
+            def close(self) -> None:
+                pass
+
+        with CarriedColors() as carried:
+            carried._file.close()
+            monkeypatch.setattr(carried, "_file", Full())
+            with pytest.raises(DiskFullError, match="name another with TMPDIR"):
+                carried.add(
+                    1, Paint(np.ones((2, 2, 2), np.float32), np.ones((2, 2), np.float32)), 0
+                )
 
 
 class TestWholeFilms:
@@ -275,7 +327,7 @@ class TestWholeFilms:
             .replace("start = 0.000000", "start = 30.0")
         )
         (folder / KEYFRAME_LIST).write_text(late)
-        with pytest.raises(SettingsError):
+        with pytest.raises(SettingsError, match=r"a\.png is to colour the frame at 30\.5 s, where"):
             color_film(film, tmp_path / "out.mkv", self.settings(folder), colorizer=colorizer)
         assert not (tmp_path / "out.mkv").exists()
         assert not list(find_jobs(tmp_path))
@@ -292,6 +344,43 @@ class TestWholeFilms:
         assert b_star[2] > 20
         assert b_star[21] < -20
         assert b_star[2] > b_star[8] > b_star[16] > b_star[21]
+
+    def test_two_edits_at_different_places_last_the_whole_shot(
+        self, tmp_path: Path, colorizer: Colorizer
+    ) -> None:
+        still = make_film(tmp_path / "still.mkv", frames=24, moving=False, width=96, height=64)
+        left, right = np.zeros((HEIGHT, WIDTH), np.float32), np.zeros((HEIGHT, WIDTH), np.float32)
+        left[:, : WIDTH // 2] = right[:, WIDTH // 2 :] = 1
+        edits = [
+            Reference(Keyframe(Path("a"), 0.25, 0.0, 1.0), plain(RED), left),
+            Reference(Keyframe(Path("b"), 0.7, 0.0, 1.0), plain((60, 60, 200)), right),
+        ]
+        grey = np.zeros((2, 16, 24), np.float32)
+        with EditCarrier(still, colorizer).carry(edits) as carried:
+            for pts in _pts(still):
+                b_star = carried.apply(pts, grey)[1]
+                assert b_star[4:-4, 4:8].mean() > 15, pts
+                assert b_star[4:-4, 16:20].mean() < -15, pts
+
+    def test_edits_of_one_frame_lie_in_their_order(self, film: Path, colorizer: Colorizer) -> None:
+        """Even where their times are not quite the same; the list's order counts."""
+        edits = [
+            Reference(Keyframe(Path("a"), 0.5001, 0.0, 1.0), plain((60, 60, 200)), None),
+            Reference(Keyframe(Path("b"), 0.5, 0.0, 1.001), plain(RED), None),
+        ]
+        grey = np.zeros((2, 16, 24), np.float32)
+        with EditCarrier(film, colorizer).carry(edits) as carried:
+            assert carried.apply(_pts(film)[12], grey)[1].mean() > 20
+
+    def test_a_time_before_the_first_frame_means_that_one(
+        self, tmp_path: Path, colorizer: Colorizer
+    ) -> None:
+        late = make_film(
+            tmp_path / "late.mkv", frames=12, start_pts=48, audio=1, width=96, height=64
+        )
+        edit = Reference(Keyframe(Path("a"), 0.0, 0.0, 9.0), plain(RED), None)
+        with EditCarrier(late, colorizer).carry([edit]) as carried:
+            assert len(carried) == 12
 
     def test_a_stop(self, film: Path, colorizer: Colorizer) -> None:
         cancel = threading.Event()

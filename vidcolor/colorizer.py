@@ -269,24 +269,37 @@ class Colorizer:
         They cover the picture to within a cell. Arguments are those of `predict`.
         """
         upright = np.ascontiguousarray(np.rot90(picture, quarter_turns))
+        if self._pool is not None:  # see Note [Fixed micro-batch]
+            planes = self._pool.submit(self._features, upright).result()
+        else:
+            planes = self._features(upright)
+        if planes is None:
+            return None
+        return np.ascontiguousarray(np.rot90(planes, -quarter_turns, axes=(1, 2)))
+
+    def _features(self, upright: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
         height, width = upright.shape
         step = self.rules.multiple_of
         padded = cv2.copyMakeBorder(
             upright, 0, -height % step, 0, -width % step, cv2.BORDER_REFLECT_101
         )
-        L = torch.from_numpy(padded)[None, None].to(self.device)
-        with torch.inference_mode():
-            found = self.network.features(L.contiguous(memory_format=torch.channels_last))
+        try:
+            L = torch.from_numpy(padded)[None, None].to(self.device)
+            with torch.inference_mode():
+                found = self.network.features(L.contiguous(memory_format=torch.channels_last))
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise self._no_memory(width, height) from error
         if found is None:
             return None
         planes = found[0].float().cpu().numpy()
+        self._check_finite(planes)
         rows, columns = (
             math.ceil(side * cells / (side + -side % step))
             for side, cells in ((height, planes.shape[1]), (width, planes.shape[2]))
         )
-        return np.ascontiguousarray(
-            np.rot90(planes[:, :rows, :columns], -quarter_turns, axes=(1, 2))
-        )
+        return np.ascontiguousarray(planes[:, :rows, :columns])
 
     def _run_alone(self, picture: npt.NDArray[np.float32]) -> AbPlanes:
         return self._run_batches([picture])[0]
@@ -327,20 +340,26 @@ class Colorizer:
             ab = self.network(L).ab
         ab = ab[: len(pictures), :, : height // self.stride, : width // self.stride]
         planes = ab.float().cpu().numpy()
+        self._check_finite(planes)
+        return list(planes)
+
+    def _check_finite(self, planes: npt.NDArray[np.float32]) -> None:
         if not np.isfinite(planes).all():
             raise DamagedCheckpointError(
                 f"checkpoint {self.info.name!r} predicts values that are not numbers (in "
                 f"{self.precision} on {self.device}); use another checkpoint or --device cpu"
             )
-        return list(planes)
+
+    def _no_memory(self, width: int, height: int) -> DeviceMemoryError:
+        return DeviceMemoryError(
+            f"{self.device} has no memory for one picture of {width}×{height}; "
+            "close other programs, use --device cpu, or a preset with a smaller short_side"
+        )
 
     def _halve(self, shape: tuple[int, ...]) -> None:
         if self._micro_batch == 1:
             height, width = shape
-            raise DeviceMemoryError(
-                f"{self.device} has no memory for one picture of {width}×{height}; "
-                "close other programs, use --device cpu, or a preset with a smaller short_side"
-            )
+            raise self._no_memory(width, height)
         self._micro_batch //= 2
         self.halvings += 1
         log.warning("out of memory on %s: batch halved to %d", self.device, self._micro_batch)

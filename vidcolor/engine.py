@@ -406,10 +406,14 @@ class FilmRun:
             notices += self.listed.notices()
         if self.carried is not None:
             met, carried = self.carried.frames_met, len(self.carried)
-            if met or not self.first_frame:
+            is_whole = not (self.first_frame or self.settings.start_s or self.settings.duration_s)
+            if met:
+                notices.append(f"{met} frames have edited colours")
+            elif is_whole and not self.keeps_chroma:
                 notices.append(
-                    f"{met} frames have edited colours"
-                    + ("" if met else f", though {carried} of the film should: please report it")
+                    f"edits were carried to {carried} frames, of which none was met: the film has "
+                    "other times when it is read from its beginning, as recordings that were "
+                    "glued together do; cut it, and colour the parts"
                 )
         if self.is_complete and self.rendered_again is not None:
             notices.append(

@@ -12,11 +12,12 @@
     color = "auto"
     radius = 6
 
-Places are pixels of the whole picture at its stored size, the right way up: (0, 0) is the middle
-of the pixel above on the left. ``radius`` is in the same pixels. ``time``, in seconds from the
-film's beginning, says which frame of a film is meant; a photo needs none. ``auto`` keeps the
-automatic colours at that place, whatever other hints spread. A later hint paints over an earlier
-one. In CSV the columns are those names; scribbles (``points``) are for TOML only.
+Places are pixels of the whole picture as it is shown, the right way up (a film's with square
+pixels): (0, 0) is the middle of the pixel above on the left. ``radius`` is in the same pixels.
+``time``, in seconds from the film's beginning, says which frame of a film is meant; a photo
+needs none. ``auto`` keeps the automatic colours at that place, whatever other hints spread. A
+later hint paints over an earlier one. In CSV the columns are those names; scribbles (``points``)
+are for TOML only.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from vidcolor.media.sequence import open_source
 from vidcolor.media.target import target_color
 from vidcolor.references import CarriedColors
 from vidcolor.stills import rgb_from_luma_ab
-from vidcolor.temporal.shot_list import ShotList, ShotWalk
+from vidcolor.temporal.shot_list import TOLERANCE_S, ShotList, ShotWalk
 from vidcolor.temporal.shot_looks import ShotLooks
 from vidcolor.temporal.smooth import TemporalSmoother
 
@@ -115,7 +116,9 @@ class Keyframes:
         carried: CarriedColors | None = None,
         rate: str | None = None,
         cancel: threading.Event | None = None,
+        on_frame: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_frame = on_frame
         self._carried = carried
         self._source = source
         self._settings = settings
@@ -150,17 +153,22 @@ class Keyframes:
         if time_s < 0 or (duration is not None and time_s >= duration):
             raise _outside(self._source, time_s, duration)
         start = max(0.0, time_s - (before + 1) * SEEK_BEFORE_FRAMES / average)
-        for begin in (start, 0.0) if start else (0.0,):
-            for keyframe in self.walk([time_s], start_s=begin):
-                return keyframe
+        if start:
+            # In a held frame, or a recording that was glued together, seeking may not find it.
+            with suppress(SettingsError):
+                for keyframe in self.walk([time_s], start_s=start):
+                    if keyframe.time_s <= time_s + TOLERANCE_S:
+                        return keyframe
+        for keyframe in self.walk([time_s]):
+            return keyframe
         raise _outside(self._source, time_s, duration)
 
     def walk(self, times_s: Sequence[float], *, start_s: float = 0.0) -> Iterator[ColoredKeyframe]:
         """For each of the rising ``times_s`` the last frame that begins by then.
 
-        Times after the film's end give its last frame; a time before ``start_s``, or before the
-        first frame, gives none. The film is read once, and only the wanted frames and their
-        neighbours go through the network.
+        Times after the film's end give its last frame, times before its first frame that one, as
+        `vidcolor.temporal.shot_list.ShotList.index_at` has it. The film is read once, and only the
+        wanted frames and their neighbours go through the network.
 
         Raises
         ------
@@ -187,16 +195,15 @@ class Keyframes:
         last: Frame | None = None
 
         def begin_those_until(limit: float) -> None:
-            while wanted and last is not None and wanted[0] < limit:
+            while wanted and last is not None and wanted[0] + TOLERANCE_S < limit:
                 wanted.popleft()
                 open_ones.append(_Around(last, list(recent), len(recent) - 1))
 
         for frame in reader:
             if self._cancel.is_set():
                 raise Interrupted
+            self._on_frame()
             time_s = frame.time_s - info.origin_s
-            while last is None and wanted and wanted[0] < time_s:
-                wanted.popleft()
             begin_those_until(time_s)
             small = self._colorizer.shrink(
                 frame.luma, grid, video.layout.bit_depth, tags.full_range

@@ -17,8 +17,8 @@ an original, a colour photograph of the same view, counts as a whole.
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
-import json
 import math
 import tempfile
 import threading
@@ -27,7 +27,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import cv2
 import numpy as np
@@ -36,12 +36,12 @@ import torch
 
 from vidcolor.color import lightness_table, rgb_to_lab
 from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid
-from vidcolor.errors import Interrupted, SettingsError
+from vidcolor.errors import DiskFullError, Interrupted, SettingsError
 from vidcolor.frames import Plane, VideoInfo
 from vidcolor.media.images import read_rgb
 from vidcolor.media.sequence import open_source
 from vidcolor.media.target import target_color
-from vidcolor.tables import TableFormat, finite
+from vidcolor.tables import TableFormat, finite, quoted
 from vidcolor.temporal.carry import Features, MotionThread, Paint, carry
 from vidcolor.temporal.shot_list import TOLERANCE_S
 
@@ -54,6 +54,13 @@ ORIGINALS = "originals"
 EDITED_CODES = 4
 """Difference of an 8-bit channel from the original from which a pixel counts as edited: less is
 the rounding of an editor's colour management."""
+
+EDITED_AB, COMPARED_SIDE = 4.0, 32
+"""The same in CIE units for pictures of another size than their original's, which are compared at
+this many pixels on the short side."""
+
+KEPT_SIDE = 512
+"""Pixels of the short side to which edited pictures are reduced."""
 
 ASPECT_TOLERANCE = 0.02
 """Relative difference of a picture's aspect from the film's that is put down to rounding."""
@@ -102,13 +109,13 @@ def keyframe_list(film: str, keyframes: list[Keyframe]) -> str:
     name = film.encode("utf-8", "replace").decode()
     lines = [
         "# Edit the pictures in any program, then: vidcolor run FILM --references THIS_FOLDER",
-        f"film = {json.dumps(name, ensure_ascii=False)}",
+        f"film = {quoted(name)}",
     ]
     for keyframe in keyframes:
         lines += [
             "",
             "[[keyframe]]",
-            f"file = {json.dumps(keyframe.file.name)}",
+            f"file = {quoted(keyframe.file.name)}",
             f"time = {keyframe.time_s:.6f}",
             f"start = {keyframe.start_s:.6f}",
             f"end = {keyframe.end_s:.6f}",
@@ -186,8 +193,8 @@ class Reference:
     keyframe: Keyframe
     rgb: npt.NDArray[np.uint8]
     """(H, W, 3), upright."""
-    edited: npt.NDArray[np.bool_] | None
-    """(H, W) which pixels count; None for all."""
+    edited: npt.NDArray[np.float32] | None
+    """(H, W) 0…1, which pixels count; None for all."""
 
     def paint(self, grid: tuple[int, int], quarter_turns: int) -> Paint:
         """See `Edit.paint`."""
@@ -200,7 +207,7 @@ class Reference:
     def content(self) -> bytes:
         """See `Edit.content`."""
         edited = b"" if self.edited is None else self.edited.tobytes()
-        return np.ascontiguousarray(self.rgb).tobytes() + edited
+        return repr(self.rgb.shape).encode() + np.ascontiguousarray(self.rgb).tobytes() + edited
 
 
 def load_references(folder: Path, film: str, video: VideoInfo) -> list[Reference]:
@@ -219,6 +226,9 @@ def load_references(folder: Path, film: str, video: VideoInfo) -> list[Reference
     if round(video.rotation / 90) % 2:
         width, height = height, width
     for keyframe in keyframes:
+        has_original = keyframe.original.exists()
+        if has_original and _are_same(keyframe.file, keyframe.original):
+            continue
         rgb = read_rgb(keyframe.file)
         aspect = rgb.shape[1] / rgb.shape[0]
         if abs(aspect * height / width - 1) > ASPECT_TOLERANCE:
@@ -227,11 +237,13 @@ def load_references(folder: Path, film: str, video: VideoInfo) -> list[Reference
                 f"{round(width)}×{round(height)}: crop or export it to that shape"
             )
         edited = None
-        if keyframe.original.exists():
+        if has_original:
             edited = _edited(rgb, read_rgb(keyframe.original))
             if not edited.any():
                 continue
-        found.append(Reference(keyframe, rgb, edited))
+        found.append(
+            Reference(keyframe, _reduced(rgb), None if edited is None else _reduced(edited))
+        )
     if not found:
         raise SettingsError(
             f"none of the {len(keyframes)} pictures in {folder} differs from its original: edit "
@@ -240,12 +252,40 @@ def load_references(folder: Path, film: str, video: VideoInfo) -> list[Reference
     return found
 
 
-def _edited(rgb: npt.NDArray[np.uint8], original: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    size = (rgb.shape[1], rgb.shape[0])
-    if original.shape != rgb.shape:
-        original = np.asarray(cv2.resize(original, size, interpolation=cv2.INTER_AREA), np.uint8)
-    change = cv2.absdiff(rgb, original).max(axis=2)
-    return np.asarray(change >= EDITED_CODES)
+def _are_same(file: Path, original: Path) -> bool:
+    try:
+        return filecmp.cmp(file, original, shallow=False)
+    except OSError:
+        return False  # reading it says why
+
+
+def _edited(rgb: npt.NDArray[np.uint8], original: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """(H, W) 1 where a picture counts as edited."""
+    if original.shape == rgb.shape:
+        change = cv2.absdiff(rgb, original).max(axis=2)
+        return np.asarray(change >= EDITED_CODES, np.float32)
+    # Of another size: every edge differs a little. Colours at a low resolution do not.
+    scale = COMPARED_SIDE / min(rgb.shape[:2])
+    size = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
+    rows, columns = size[1], size[0]
+    ab, before = (
+        paint_on_cells(picture, np.ones(picture.shape[:2], np.float32), (rows, columns)).ab
+        for picture in (rgb, original)
+    )
+    apart = np.hypot(*(ab - before)) >= EDITED_AB
+    full = (rgb.shape[1], rgb.shape[0])
+    mask = cv2.resize(apart.astype(np.uint8), full, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(mask, np.float32)
+
+
+def _reduced(picture: Any) -> Any:
+    """No larger than colours need, since edits wait in memory."""
+    height, width = picture.shape[:2]
+    scale = KEPT_SIDE / min(height, width)
+    if scale >= 1:
+        return picture
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def paint_on_cells(
@@ -271,7 +311,7 @@ class CarriedColors:
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115
-        self._parts: dict[int, list[tuple[int, int, tuple[int, int]]]] = {}
+        self._parts: dict[int, list[_Part]] = {}
         self._lock = threading.Lock()
         self._met: set[int] = set()
 
@@ -289,18 +329,35 @@ class CarriedColors:
         """Frames that get some."""
         return len(self._parts)
 
-    def add(self, pts: int, paint: Paint) -> None:
-        """Colours for one frame, kept to whole CIE units and 1/255 of weight."""
+    def add(self, pts: int, paint: Paint, distance: int) -> None:
+        """Colours for one frame, kept to whole CIE units and 1/255 of weight.
+
+        Parameters
+        ----------
+        distance:
+            Frames from the one that they were given for: of several the nearest has most say.
+
+        Raises
+        ------
+        DiskFullError
+            If the temporary file cannot hold them.
+        """
         weight = np.rint(paint.weight * 255).astype(np.uint8)
         if not weight.any():
             return
         ab = np.where(weight > 0, np.clip(np.rint(paint.ab), -127, 127), 0).astype(np.int8)
         content = zlib.compress(ab.tobytes() + weight.tobytes(), 1)
         with self._lock:
-            begin = self._file.seek(0, 2)
-            self._file.write(content)
+            try:
+                begin = self._file.seek(0, 2)
+                self._file.write(content)
+            except OSError as error:
+                raise DiskFullError(
+                    f"the folder of temporary files, {tempfile.gettempdir()}, takes no more "
+                    f"({error.strerror}): make room, or name another with TMPDIR"
+                ) from error
             shape = (weight.shape[0], weight.shape[1])
-            self._parts.setdefault(pts, []).append((begin, len(content), shape))
+            self._parts.setdefault(pts, []).append(_Part(begin, len(content), shape, distance))
 
     @property
     def frames_met(self) -> int:
@@ -309,21 +366,37 @@ class CarriedColors:
 
     def apply(self, pts: int, ab: AbPlanes) -> AbPlanes:
         """The frame's automatic ``ab`` with what it gets; the same array where that is nothing."""
-        if pts in self._parts:
-            self._met.add(pts)
-        for paint in self._paints(pts):
-            ab = np.asarray(ab + (paint.ab - ab) * paint.weight, np.float32)
-        return ab
+        if pts not in self._parts:
+            return ab
+        self._met.add(pts)
+        total, most = np.zeros_like(ab), np.zeros(ab.shape[1:], np.float32)
+        say = np.full(ab.shape[1:], 1e-6, np.float32)
+        for part in self._parts[pts]:
+            paint = self._read(part)
+            nearness = paint.weight / np.float32(part.distance + 0.5)
+            total += paint.ab * nearness
+            say += nearness
+            np.maximum(most, paint.weight, out=most)
+        return np.asarray(ab + (total / say - ab) * most, np.float32)
 
-    def _paints(self, pts: int) -> Iterator[Paint]:
-        for begin, length, (rows, columns) in self._parts.get(pts, ()):
-            with self._lock:
-                self._file.seek(begin)
-                content = zlib.decompress(self._file.read(length))
-            cells = rows * columns
-            ab = np.frombuffer(content, np.int8, 2 * cells).reshape(2, rows, columns)
-            weight = np.frombuffer(content, np.uint8, cells, 2 * cells).reshape(rows, columns)
-            yield Paint(ab.astype(np.float32), np.asarray(weight / np.float32(255), np.float32))
+    def _read(self, part: _Part) -> Paint:
+        with self._lock:
+            self._file.seek(part.begin)
+            content = zlib.decompress(self._file.read(part.length))
+        rows, columns = part.shape
+        cells = rows * columns
+        ab = np.frombuffer(content, np.int8, 2 * cells).reshape(2, rows, columns)
+        weight = np.frombuffer(content, np.uint8, cells, 2 * cells).reshape(rows, columns)
+        return Paint(ab.astype(np.float32), np.asarray(weight / np.float32(255), np.float32))
+
+
+class _Part(NamedTuple):
+    """What one frame gets of one edit, or of several that were painted over each other."""
+
+    begin: int
+    length: int
+    shape: tuple[int, int]
+    distance: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -360,16 +433,29 @@ class _Thread:
         self._features = features
         self._shape = shape
         self._motion = MotionThread(frame.luma(shape), shape.cells)
-        self._steps = 0
+        self.steps = 0
+        """Frames from the one that they were given for."""
 
-    def next(self, frame: _Frame, features: Features | None, share: float = 1.0) -> Paint:
-        """The colours in the next frame, their weight times ``share``."""
-        self._steps += 1
+    def next(self, frame: _Frame, features: Features | None) -> Paint:
+        """The colours in the next frame."""
+        self.steps += 1
         place = self._motion.follow(frame.luma(self._shape))
         carried = carry(self._paint, place, self._features, features)
-        fade = min(1.0, max(0.0, (MOST_FRAMES - self._steps) / FADE_FRAMES))
-        weight = np.asarray(carried.weight * (share * fade), np.float32)
-        return Paint(carried.ab, weight)
+        fade = min(1.0, max(0.0, (MOST_FRAMES - self.steps) / FADE_FRAMES))
+        return Paint(carried.ab, np.asarray(carried.weight * fade, np.float32))
+
+    @property
+    def is_over(self) -> bool:
+        """They go no further."""
+        return self.steps >= MOST_FRAMES
+
+
+class _Seen(NamedTuple):
+    """A frame on which later edits may still have a say."""
+
+    frame: _Frame
+    own: Paint | None
+    """What was given for this very frame."""
 
 
 class EditCarrier:
@@ -412,61 +498,77 @@ class EditCarrier:
             If a keyframe's time is outside the film.
         """
         carried = CarriedColors()
-        spans: dict[tuple[float, float], list[Edit]] = {}
-        for edit in sorted(edits, key=lambda edit: edit.keyframe.time_s):
-            spans.setdefault((edit.keyframe.start_s, edit.keyframe.end_s), []).append(edit)
+        shots: dict[tuple[float, float], list[_Waiting]] = {}
+        for order, edit in enumerate(edits):
+            keyframe = edit.keyframe
+            # Lists of shots and of keyframes round their times.
+            key = (round(keyframe.start_s, 2), round(keyframe.end_s, 2))
+            shots.setdefault(key, []).append(_Waiting(keyframe.time_s, order, edit))
         try:
-            for (start_s, end_s), of_shot in spans.items():
-                self._carry_shot(carried, start_s, end_s, deque(of_shot))
+            for waiting in shots.values():
+                self._carry_shot(carried, deque(sorted(waiting)))
         except BaseException:
             carried.close()
             raise
         return carried
 
-    def _carry_shot(
-        self, carried: CarriedColors, start_s: float, end_s: float, waiting: deque[Edit]
-    ) -> None:
-        before: deque[_Frame] = deque(maxlen=MOST_FRAMES)
+    def _carry_shot(self, carried: CarriedColors, waiting: deque[_Waiting]) -> None:
+        """Onward while its frames are read, and back from the last edit, through all others."""
+        seen: deque[_Seen] = deque()
         onward: _Thread | None = None
-        for frame, next_s, shape in self._frames(start_s, end_s):
+        for frame, next_s, shape in self._frames(waiting[0].edit.keyframe):
             self._tick()
-            paint = None
-            while waiting and next_s > waiting[0].keyframe.time_s + TOLERANCE_S:
-                own = waiting.popleft().paint(shape.cells, shape.grid.quarter_turns)
-                paint = own if paint is None else own.over(paint)
-            if paint is not None:
-                carried.add(frame.pts, paint)
-                features = self._features(frame, shape)
-                back = _Thread(paint, frame, features, shape)
-                self._carry_back(carried, before, back, shape, fades=onward is not None)
-                onward = _Thread(paint, frame, features, shape)
-                before.clear()
-                continue
-            if waiting:
-                before.append(frame)
-            if onward is not None:
-                carried.add(frame.pts, onward.next(frame, self._features(frame, shape)))
-        if waiting:
-            late = waiting[0].keyframe
-            raise SettingsError(
-                f"{late.file} is to colour the frame at {late.time_s:g} s, where "
-                f"{self._source} has none of its shot: correct its times"
-            )
+            own = self._given(waiting, next_s, shape)
+            features = self._features(frame, shape) if own or onward else None
+            carried_here = onward.next(frame, features) if onward else None
+            if own is not None:
+                here = own.over(carried_here) if carried_here else own
+                carried.add(frame.pts, here, 0)
+                onward = _Thread(here, frame, features, shape)
+            elif onward is not None and carried_here is not None:
+                carried.add(frame.pts, carried_here, onward.steps)
+                onward = None if onward.is_over else onward
+            seen.append(_Seen(frame, own))
+            if own is not None and not waiting:
+                self._carry_back(carried, seen, shape)
+                seen.clear()
+            elif len(seen) > 2 * MOST_FRAMES:
+                # What comes is too far away for the older half.
+                self._carry_back(carried, seen, shape)
+                while len(seen) > MOST_FRAMES:
+                    seen.popleft()
+            if not waiting:
+                seen.clear()
+                if onward is None:
+                    return
 
-    def _carry_back(
-        self,
-        carried: CarriedColors,
-        before: deque[_Frame],
-        thread: _Thread,
-        shape: _Shape,
-        *,
-        fades: bool,
-    ) -> None:
-        for index, frame in enumerate(reversed(before)):
+    def _given(self, waiting: deque[_Waiting], next_s: float, shape: _Shape) -> Paint | None:
+        """What is wanted in the frame that is shown until ``next_s``; later edits lie on top."""
+        due = []
+        while waiting and next_s > waiting[0].time_s + TOLERANCE_S:
+            due.append(waiting.popleft())
+        paint = None
+        for one in sorted(due, key=lambda one: one.order):
+            own = one.edit.paint(shape.cells, shape.grid.quarter_turns)
+            paint = own if paint is None else own.over(paint)
+        return paint
+
+    def _carry_back(self, carried: CarriedColors, seen: deque[_Seen], shape: _Shape) -> None:
+        thread: _Thread | None = None
+        for frame, own in reversed(seen):
+            if thread is None and own is None:
+                continue
             self._tick()
-            # Towards a keyframe before this one, whose colours go onward, these fade.
-            share = 1 - (index + 1) / (len(before) + 1) if fades else 1.0
-            carried.add(frame.pts, thread.next(frame, self._features(frame, shape), share))
+            features = self._features(frame, shape)
+            here = thread.next(frame, features) if thread else None
+            if own is not None:
+                here = own.over(here) if here else own
+                if thread is not None:
+                    carried.add(frame.pts, here, 0)
+                thread = _Thread(here, frame, features, shape)
+            elif thread is not None and here is not None:
+                carried.add(frame.pts, here, thread.steps)
+                thread = None if thread.is_over else thread
 
     def _tick(self) -> None:
         if self._cancel.is_set():
@@ -477,15 +579,35 @@ class EditCarrier:
         planes = self._colorizer.features(frame.lightness(shape), shape.grid.quarter_turns)
         return None if planes is None else Features.of(planes)
 
-    def _frames(self, start_s: float, end_s: float) -> Iterator[tuple[_Frame, float, _Shape]]:
-        """Each frame of a shot with the time of the next one."""
-        begin = max(0.0, start_s - TOLERANCE_S)
+    def _frames(self, keyframe: Keyframe) -> Iterator[tuple[_Frame, float, _Shape]]:
+        """Each frame of the keyframe's shot with the time of the next one.
+
+        Raises
+        ------
+        SettingsError
+            If there is none.
+        """
+        begin = max(0.0, keyframe.start_s - TOLERANCE_S)
+        found = False
+        for from_s in (begin, 0.0) if begin else (0.0,):
+            try:
+                for item in self._frames_from(from_s, begin, keyframe.end_s - TOLERANCE_S):
+                    found = True
+                    yield item
+            except SettingsError:
+                pass  # in recordings that were glued together not every time can be sought
+            if found:
+                return
+        raise SettingsError(
+            f"{keyframe.file} is to colour the frame at {keyframe.time_s:g} s, where "
+            f"{self._source} has none: correct its time, start and end"
+        )
+
+    def _frames_from(
+        self, from_s: float, begin_s: float, end_s: float
+    ) -> Iterator[tuple[_Frame, float, _Shape]]:
         with open_source(
-            self._source,
-            rate=self._rate,
-            start_s=begin,
-            duration_s=end_s - TOLERANCE_S - begin,
-            keep_partial=True,
+            self._source, rate=self._rate, start_s=from_s, keep_partial=True
         ) as reader:
             info = reader.info
             video = info.video
@@ -501,12 +623,28 @@ class EditCarrier:
             )
             last: _Frame | None = None
             for frame in reader:
+                time_s = frame.time_s - info.origin_s
                 if last is not None:
-                    yield last, frame.time_s - info.origin_s, shape
+                    yield last, math.inf if time_s >= end_s else time_s, shape
+                    last = None
+                if time_s >= end_s:
+                    return
+                if time_s < begin_s:
+                    self._tick()
+                    continue
                 small = self._colorizer.shrink(frame.luma, grid, shape.bits, shape.full_range)
                 last = _Frame(frame.pts, small.codes)
             if last is not None:
                 yield last, math.inf, shape
+
+
+class _Waiting(NamedTuple):
+    """An edit whose frame has not come yet."""
+
+    time_s: float
+    order: int
+    """In the list of edits: where a frame has several, later ones are painted over earlier."""
+    edit: Edit
 
 
 def edits_digest(edits: Sequence[Edit]) -> str:

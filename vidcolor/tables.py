@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import tomllib
 from dataclasses import dataclass
@@ -89,6 +90,16 @@ class TableFormat:
             if row:
                 rows.append(row)
         return rows
+
+
+def quoted(text: str) -> str:
+    """A TOML string. JSON escapes what TOML wants escaped, but for DEL."""
+    return json.dumps(in_unicode(text), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def in_unicode(name: str) -> str:
+    """File names need not be Unicode: what is not gets question marks."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def finite(value: Any) -> float | None:

@@ -90,3 +90,18 @@ def test_a_list_is_used(vidcolor: Program, film: Path, checkpoint: Path, tmp_pat
     assert result.exit_code == 0, result.stderr
     assert [keyframe.start_s for keyframe in read_keyframes(folder, "film.mkv")] == [0, 0.2, 0.4]
     assert len(list((folder / ORIGINALS).iterdir())) == 3
+
+
+def test_what_fails_leaves_nothing(vidcolor: Program, tmp_path: Path, checkpoint: Path) -> None:
+    film = make_film(tmp_path / "film.mkv", frames=30, width=96, height=64)
+    film.write_bytes(film.read_bytes()[:3000])
+    result = vidcolor("keyframes", film, "--checkpoint", checkpoint)
+    assert result.exit_code != 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mkv"]
+
+
+@pytest.mark.parametrize("option", ["--references", "--hints"])
+def test_a_dry_run_looks_at_edits(color: Program, film: Path, tmp_path: Path, option: str) -> None:
+    result = color(film, "--dry-run", option, tmp_path / "none.toml")
+    assert result.exit_code == 40
+    assert "none.toml" in error_line(result)

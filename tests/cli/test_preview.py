@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from tests.cli.conftest import Program, error_line
@@ -72,3 +73,27 @@ def test_what_cannot_be(
     assert result.exit_code == code
     assert message in error_line(result)
     assert not film.with_name("film.preview.png").exists()
+
+
+def test_a_picture_of_the_film_is_spared(
+    vidcolor: Program, tmp_path: Path, checkpoint: Path
+) -> None:
+    picture = np.full((48, 64), 90, np.uint8)
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"s_{number:04d}.png"), picture)
+    before = (tmp_path / "s_0001.png").read_bytes()
+    result = vidcolor(
+        "preview",
+        tmp_path / "s_%04d.png",
+        "--rate",
+        "24",
+        "--at",
+        "0",
+        "--overwrite",
+        "-o",
+        tmp_path / "s_0001.png",
+        "--checkpoint",
+        checkpoint,
+    )
+    assert result.exit_code == 21
+    assert (tmp_path / "s_0001.png").read_bytes() == before

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.temporal.scenes import COLUMNS, ROWS, grain, pan
-from vidcolor.temporal.carry import Features, MotionThread, Paint, Place, carry
+from vidcolor.temporal.carry import MOST_CELLS, Features, MotionThread, Paint, Place, carry
 from vidcolor.temporal.flow import identity_position
 
 GRID = (ROWS, COLUMNS)
@@ -101,3 +101,19 @@ def test_small_pictures() -> None:
     place = thread.follow(luma)
     assert np.abs(place.position - identity_position(8, 12)).max() < 0.05
     assert place.confidence[1:-1, 1:-1].min() > 0.9
+
+
+def test_many_cells_are_averaged() -> None:
+    planes = np.random.default_rng(0).normal(size=(8, 96, 160)).astype(np.float32)
+    features = Features.of(planes)
+    assert len(features.vectors) == features.size[0] * features.size[1] <= MOST_CELLS * 1.05
+    assert features.size[1] / features.size[0] == pytest.approx(160 / 96, rel=0.05)
+    np.testing.assert_allclose(np.linalg.norm(features.vectors, axis=1), 1, rtol=1e-4)
+
+
+def test_paint_over_paint() -> None:
+    half = Paint(np.full((2, 1, 1), 40, np.float32), np.full((1, 1), 0.5, np.float32))
+    below = Paint(np.full((2, 1, 1), -20, np.float32), np.full((1, 1), 1.0, np.float32))
+    both = half.over(below)
+    assert both.weight[0, 0] == 1
+    assert both.ab[0, 0, 0] == pytest.approx(10)

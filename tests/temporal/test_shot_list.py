@@ -87,6 +87,7 @@ def test_a_list_by_hand_needs_only_starts(tmp_path: Path) -> None:
         (f"[[shot]]\nstart = 1{'0' * 5000}", "cannot read the shot list"),
         ("[[shot]", "cannot read the shot list"),
         ("[[shot]]\nstart = 1\nstrength = 9", "shot 1: strength = 9 is not allowed"),
+        ("[[shot]]\nstart = 1\nstrength = true", "shot 1: strength = True is no number"),
         ("[[shot]]\nstart = 1\nwarmth = 'much'", "shot 1: warmth = 'much' is not allowed"),
     ],
 )

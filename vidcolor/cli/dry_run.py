@@ -75,13 +75,17 @@ def _plan(
     job: Job, settings: RunSettings, rate: str | None, others: Sequence[str]
 ) -> tuple[Path, OutputPlan]:
     """The output's path and plan, which then also tells what was noticed about the source."""
+    from vidcolor.hints import read_hints
     from vidcolor.media.output import plan_any
     from vidcolor.media.sequence import open_source
+    from vidcolor.references import load_references
     from vidcolor.temporal.shot_list import read_list_of
 
     check_film(job.source)
     if settings.temporal.shots is not None:
         read_list_of(Path(settings.temporal.shots), Path(job.source).name)
+    if settings.hints is not None:
+        read_hints(Path(settings.hints))
     output = settle_output(job, settings)
     check_spares_inputs(output, others)
     tell_start(job.source, output)
@@ -92,6 +96,8 @@ def _plan(
         duration_s=settings.duration_s,
         keep_partial=settings.keep_partial,
     ) as reader:
+        if settings.references is not None:
+            load_references(Path(settings.references), Path(job.source).name, reader.info.video)
         plan = plan_any(reader.info, settings, output)
         _try_encoder(reader.info, plan)
     return output, replace(plan, notices=(*reader.info.notices, *plan.notices))

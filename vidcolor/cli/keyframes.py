@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,7 +50,7 @@ def keyframes(
     with session(-1 if quiet else verbose, log_file):
         from vidcolor.cli.films import check_film, check_rate
         from vidcolor.cli.settings import build_settings
-        from vidcolor.media.atomic import make_folder
+        from vidcolor.media.atomic import make_folder, output_error, temporary_name
 
         settings = build_settings(
             "film",
@@ -69,12 +70,22 @@ def keyframes(
             raise OutputExistsError(
                 f"{folder} exists and may hold edited pictures: choose a new folder with -o"
             )
-        make_folder(folder)
-        with stop_on_signals(lambda: None) as stop:
+        make_folder(folder.parent)
+        # Under its name it appears whole.
+        unfinished = folder.with_name(temporary_name(folder))
+        with stop_on_signals(lambda: shutil.rmtree(unfinished, ignore_errors=True)) as stop:
             try:
-                count = _export(film, rate, folder, settings, stop.event)
+                unfinished.mkdir()
+                count = _export(film, rate, unfinished, settings, stop.event)
+                if folder.exists():
+                    folder.rmdir()
+                unfinished.rename(folder)
             except Interrupted:
                 raise Interrupted(stop.signal_number) from None
+            except OSError as error:
+                raise output_error(error, folder) from error
+            finally:
+                shutil.rmtree(unfinished, ignore_errors=True)
         if not quiet:
             stdout().print(plain(f"{count} keyframes written: {folder}"), soft_wrap=True)
 
@@ -104,6 +115,5 @@ def _export(
         write_atomically(folder / name, content)
         start = min(shot.start_s, picture.time_s)
         written.append(Keyframe(folder / name, picture.time_s, start, end))
-    # Last, so that a folder with a list is whole.
     write_atomically(folder / KEYFRAME_LIST, keyframe_list(Path(film).name, written).encode())
     return len(written)

@@ -67,7 +67,7 @@ def key_value(text: str) -> str:
         If there is no ``=``, or nothing before it.
     """
     if not text.partition("=")[0].strip() or "=" not in text:
-        raise typer.BadParameter(f"{text!r} is not KEY=VALUE, such as tune=film")
+        raise typer.BadParameter(f"{text!r} is not KEY=VALUE")
     return text
 
 

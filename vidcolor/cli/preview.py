@@ -70,9 +70,10 @@ def preview(
 ) -> None:
     """Show a frame before and after, or a coloured frame of each shot, as a PNG."""
     with session(-1 if quiet else verbose, log_file):
-        from vidcolor.cli.films import check_film, check_rate
+        from vidcolor.cli.films import check_film, check_rate, check_spares_inputs, is_sequence
         from vidcolor.cli.settings import build_settings
         from vidcolor.media.atomic import check_output, write_atomically
+        from vidcolor.media.sequence import find_files
 
         if contact_sheet == (at is not None):
             raise SettingsError("say what to show: either --at TIME or --contact-sheet")
@@ -97,6 +98,9 @@ def preview(
         if path.suffix.lower() != ".png":
             raise SettingsError(f"-o {path}: a preview is a PNG; give a name that ends in .png")
         check_output(Path(film), path, overwrite)
+        if is_sequence(film):
+            files = find_files(film)
+            check_spares_inputs(path, (str(files.path(number)) for number in files.numbers))
         with stop_on_signals(lambda: None) as stop:
             try:
                 picture = _draw(film, rate, settings, at, stop.event)

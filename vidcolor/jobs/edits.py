@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from vidcolor.colorizer import Colorizer
@@ -13,7 +14,7 @@ from vidcolor.hints import read_hints
 from vidcolor.keyframes import Keyframes
 from vidcolor.palettes import shot_palettes, wanted_palettes
 from vidcolor.references import Edit, load_references
-from vidcolor.temporal.film_shots import find_shots
+from vidcolor.temporal.film_shots import FilmShots, find_shots
 from vidcolor.temporal.shot_list import Shot, ShotList
 from vidcolor.temporal.shot_looks import ShotLooks
 
@@ -26,6 +27,7 @@ def find_looks(
     *,
     rate: str | None = None,
     cancel: threading.Event | None = None,
+    on_frame: Callable[[], None] = lambda: None,
 ) -> ShotLooks:
     """The looks of all shots.
 
@@ -36,8 +38,10 @@ def find_looks(
     """
     if not wanted_palettes(settings.look, list(shots.shots) if shots else [Shot(0.0, "start")]):
         return ShotLooks(settings.look, shots)
-    found = find_shots(source, rate=rate, keep_partial=True, cancel=cancel).with_list(shots)
-    keyframes = Keyframes(source, settings, shots, colorizer, rate=rate, cancel=cancel)
+    found = _shots_of(source, shots, rate, cancel, on_frame)
+    keyframes = Keyframes(
+        source, settings, shots, colorizer, rate=rate, cancel=cancel, on_frame=on_frame
+    )
     palettes = shot_palettes(settings.look, found, keyframes)
     return ShotLooks(settings.look, found.listed, palettes)
 
@@ -51,6 +55,7 @@ def find_edits(
     *,
     rate: str | None = None,
     cancel: threading.Event | None = None,
+    on_frame: Callable[[], None] = lambda: None,
 ) -> list[Edit]:
     """Those that ``settings`` name; hints after keyframes, so that they are painted over them.
 
@@ -67,7 +72,22 @@ def find_edits(
         edits += load_references(folder, Path(source).name, info.video)
     if settings.hints is not None:
         hints = read_hints(Path(settings.hints))
-        found = find_shots(source, rate=rate, keep_partial=True, cancel=cancel).with_list(shots)
-        keyframes = Keyframes(source, settings, shots, colorizer, rate=rate, cancel=cancel)
+        found = _shots_of(source, shots, rate, cancel, on_frame)
+        keyframes = Keyframes(
+            source, settings, shots, colorizer, rate=rate, cancel=cancel, on_frame=on_frame
+        )
         edits += hinted_frames(hints, keyframes, found, info.video)
     return edits
+
+
+def _shots_of(
+    source: str | Path,
+    shots: ShotList | None,
+    rate: str | None,
+    cancel: threading.Event | None,
+    on_frame: Callable[[], None],
+) -> FilmShots:
+    found = find_shots(
+        source, rate=rate, keep_partial=True, cancel=cancel, on_frame=lambda *_: on_frame()
+    )
+    return found.with_list(shots)

@@ -6,7 +6,9 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import RunSettings
@@ -20,9 +22,9 @@ from vidcolor.jobs.rerender import SegmentRenderer
 from vidcolor.media.output import Writer, open_writer, plan_any
 from vidcolor.media.plan import IMAGE_SEQUENCE, default_output
 from vidcolor.media.sequence import open_source
-from vidcolor.references import EditCarrier
+from vidcolor.references import CarriedColors, Edit, EditCarrier
 from vidcolor.report import ProgressEvent, RunReport
-from vidcolor.temporal.shot_list import read_list_of
+from vidcolor.temporal.shot_list import ShotList, read_list_of
 
 
 def color_film(
@@ -86,37 +88,29 @@ def color_film(
         )
         plan = plan_any(reader.info, settings, target_path)
         colorizer = colorizer or Colorizer(settings.network)
-        edits = find_edits(
-            source, reader.info, settings, shots, colorizer, rate=rate, cancel=cancel
-        )
         run = FilmRun(reader, plan, settings, colorizer, shots, on_progress, cancel)
-        run.looks = find_looks(source, settings, shots, colorizer, rate=rate, cancel=cancel)
-        changes = Changes(run.looks, edits, reader.info.video.time_base, reader.info.origin_s)
-        run.key_of = changes.key
         facts = run_facts(reader.info, settings, plan, colorizer, shots)
         with contextlib.ExitStack() as stack:
-            if edits:
-                carrier = EditCarrier(
-                    source,
-                    colorizer,
-                    rate=rate,
-                    allow_hdr=settings.allow_hdr,
-                    cancel=cancel,
-                    on_frame=lambda: run.progress.tell_if_due("carry"),
-                )
-                run.carried = stack.enter_context(carrier.carry(edits))
             segments = None
             if plan.container != IMAGE_SEQUENCE:
-                job = stack.enter_context(
-                    Job(str(source), target_path, facts, resume=resume, keep=settings.keep_work)
-                )
-                segments = job.segments
-                if segments.finished:
-                    run.rendered_again = SegmentRenderer(source, rate, run, segments).update()
-                if segments.finished:
-                    run.go_on_after(segments)
-            writer: Writer = open_writer(reader.info, target_path, plan, settings, segments)
-            stack.enter_context(writer)
+                job = Job(str(source), target_path, facts, resume=resume, keep=settings.keep_work)
+                segments = stack.enter_context(job).segments
+            film = _Film(source, rate, settings, shots, colorizer, cancel, run)
+            edits = film.find_edits()
+            writer: Writer | None = None
+            if segments is None or not segments.finished:
+                # Before anything that takes long: it may be refused.
+                writer = open_writer(reader.info, target_path, plan, settings, segments)
+                stack.enter_context(writer)
+            if edits:
+                run.carried = stack.enter_context(film.carry(edits))
+            if segments is not None and segments.finished:
+                run.rendered_again = SegmentRenderer(source, rate, run, segments).update()
+            if segments is not None and segments.finished:
+                run.go_on_after(segments)
+            if writer is None:
+                writer = open_writer(reader.info, target_path, plan, settings, segments)
+                stack.enter_context(writer)
             verification = run.execute(writer)
             if cancel.is_set():
                 raise Interrupted
@@ -127,3 +121,41 @@ def color_film(
                 )
             writer.commit()
     return run.report(target_path, verification, time.perf_counter() - begin)
+
+
+@dataclass(frozen=True, slots=True)
+class _Film:
+    """What looks and edits are found with."""
+
+    source: str | Path
+    rate: str | None
+    settings: RunSettings
+    shots: ShotList | None
+    colorizer: Colorizer
+    cancel: threading.Event
+    run: FilmRun
+
+    def find_edits(self) -> list[Edit]:
+        """Give the run its looks, and return the edits."""
+        given = (self.settings, self.shots, self.colorizer)
+        common: dict[str, Any] = {"rate": self.rate, "cancel": self.cancel, "on_frame": self._tell}
+        self.run.looks = find_looks(self.source, *given, **common)
+        info = self.run.info
+        edits = find_edits(self.source, info, *given, **common)
+        changes = Changes(self.run.looks, edits, info.video.time_base, info.origin_s)
+        self.run.key_of = changes.key
+        return edits
+
+    def carry(self, edits: list[Edit]) -> CarriedColors:
+        """Through their shots."""
+        return EditCarrier(
+            self.source,
+            self.colorizer,
+            rate=self.rate,
+            allow_hdr=self.settings.allow_hdr,
+            cancel=self.cancel,
+            on_frame=self._tell,
+        ).carry(edits)
+
+    def _tell(self) -> None:
+        self.run.progress.tell_if_due("carry")

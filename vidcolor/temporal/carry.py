@@ -11,6 +11,7 @@ Note [Two ways to a keyframe]
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -49,6 +50,9 @@ FEATURE_TEMPERATURE = 0.02
 
 LEAST_SIMILARITY, SURE_SIMILARITY = 0.2, 0.5
 """Cosine similarities of the best match at which its colours begin to count, and count fully."""
+
+MOST_CELLS = 2400
+"""Whose features are compared, each with each: memory and time grow with the square."""
 
 LEAST_MATCHED_SHARE = 0.5
 """Of the cells that match, so many must carry a colour; a few in a crowd are chance."""
@@ -150,8 +154,14 @@ class Features:
 
     @classmethod
     def of(cls, planes: Array) -> Features:
-        """Of (C, h, w) features."""
+        """Of (C, h, w) features; averaged where there are more than `MOST_CELLS`."""
         channels, rows, columns = planes.shape
+        if rows * columns > MOST_CELLS:
+            scale = math.sqrt(MOST_CELLS / (rows * columns))
+            rows, columns = max(1, round(rows * scale)), max(1, round(columns * scale))
+            planes = np.stack(
+                [cv2.resize(p, (columns, rows), interpolation=cv2.INTER_AREA) for p in planes]
+            )
         vectors = planes.reshape(channels, -1).T
         lengths = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
         return cls(np.ascontiguousarray(vectors / np.maximum(lengths, 1e-6)), (rows, columns))

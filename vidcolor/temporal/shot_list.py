@@ -23,15 +23,14 @@ from __future__ import annotations
 import bisect
 import csv
 import io
-import itertools
-import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from vidcolor.config import ShotLook, validate_settings
 from vidcolor.errors import SettingsError
-from vidcolor.tables import TableFormat, finite
+from vidcolor.tables import TableFormat, finite, in_unicode, quoted
 
 Beginning = Literal["start", "cut", "dissolve", "fade"]
 """How a shot begins; ``start`` is the film's own."""
@@ -79,7 +78,7 @@ class ShotList:
 
     def is_of(self, film: str) -> bool:
         """Whether this may be a list for the film of this file name."""
-        return self.film in ("", film, _in_unicode(film))
+        return self.film in ("", film, in_unicode(film))
 
     def index_at(self, time_s: float) -> int:
         """Which shot a frame belongs to; one before the first start belongs to the first."""
@@ -93,10 +92,16 @@ class ShotList:
             if not 0 < later < len(self.shots) or self.shots[later].begins != "dissolve":
                 continue
             shot = self.shots[later]
-            share = (time_s - shot.start_s) / max(shot.transition_s, TOLERANCE_S) + 0.5
+            share = (time_s - shot.start_s) / max(self._mixed_s(later), TOLERANCE_S) + 0.5
             if 0 < share < 1:
                 return [(self.shots[later - 1], 1 - share), (shot, share)]
         return [(self.shots[index], 1.0)]
+
+    def _mixed_s(self, index: int) -> float:
+        """Length of a dissolve, as far as it does not run into the next one."""
+        around = self.shots[max(0, index - 1) : index + 2]
+        nearest = min(later.start_s - earlier.start_s for earlier, later in pairwise(around))
+        return min(self.shots[index].transition_s, nearest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +181,7 @@ def read_shot_list(path: Path) -> ShotList:
     """
     table, rows = _FORMAT.read(path)
     shots = [_shot(path, number, row) for number, row in enumerate(rows, 1)]
-    for number, (earlier, later) in enumerate(itertools.pairwise(shots), 2):
+    for number, (earlier, later) in enumerate(pairwise(shots), 2):
         if later.start_s <= earlier.start_s:
             raise SettingsError(
                 f"{path}: shot {number} starts at {later.start_s:g} s, not after shot "
@@ -192,6 +197,9 @@ def _shot(path: Path, number: int, row: dict[str, Any]) -> Shot:
         allowed = ", ".join(BEGINNINGS)
         raise SettingsError(f"{where}: begins = {begins!r} is none of {allowed}")
     given = {name: row[name] for name in LOOK_FIELDS if name in row}
+    for name, value in given.items():
+        if isinstance(value, bool):
+            raise SettingsError(f"{where}: {name} = {value} is no number")
     if isinstance(given.get("palette"), str):
         given["palette"] = str(path.parent / given["palette"])
     validated = validate_settings(ShotLook, given, where)
@@ -215,27 +223,17 @@ def _as_toml(shots: ShotList) -> str:
     lines = [
         "# A shot begins with the first frame at or after its start, seconds from the beginning.",
         "# Edit, and use with: vidcolor run FILM --shots THIS_FILE",
-        f"film = {_quoted(shots.film)}",
+        f"film = {quoted(shots.film)}",
     ]
     for shot in shots.shots:
         lines += ["", "[[shot]]", f"start = {_number(shot.start_s)}", f'begins = "{shot.begins}"']
         if shot.transition_s:
             lines.append(f"transition = {_number(shot.transition_s)}")
         lines += [
-            f"{name} = {_quoted(value) if isinstance(value, str) else _number(value)}"
+            f"{name} = {quoted(value) if isinstance(value, str) else _number(value)}"
             for name, value in shot.look
         ]
     return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> str:
-    """A TOML string. JSON escapes what TOML wants escaped, but for DEL."""
-    return json.dumps(_in_unicode(text), ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _in_unicode(name: str) -> str:
-    """File names need not be Unicode: what is not gets question marks."""
-    return name.encode("utf-8", "replace").decode()
 
 
 def _as_csv(shots: ShotList) -> str:
