@@ -6,7 +6,9 @@ The palest colouring has the best PSNR, so no single figure compares networks. E
 gain on its ab, and a network with ab bins also by its decode temperature; at each point PSNR and
 ΔE00 against the truth with its luma kept (protocol luma) and the share of the truth's
 colourfulness (the ratio of the means). Rows for the best lookup by lightness and the mean ab are
-swept too. ``--cache`` keeps what was measured, by the checkpoints' sha256.
+swept too. ``--cache`` keeps what was measured, by the checkpoints' sha256. ``--short-sides`` and
+``--flip`` add curves of the first checkpoint that sees the pictures at other sizes, or each picture
+and its mirror image, whose colours are averaged.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,6 +44,18 @@ class Colors(Protocol):
     """What predicts."""
 
     def ab(self, subject: Subject, index: int) -> Ab: ...
+
+
+class Flipped:
+    """The mean of a network's colours for a picture and for its mirror image."""
+
+    def __init__(self, colors: Colors) -> None:
+        self._colors = colors
+
+    def ab(self, subject: Subject, index: int) -> Ab:
+        mirrored = replace(subject, lightness=np.ascontiguousarray(subject.lightness[:, ::-1]))
+        both = self._colors.ab(subject, index) + self._colors.ab(mirrored, index)[:, :, ::-1]
+        return np.asarray(both / 2, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +106,28 @@ def measure_checkpoint(path: str, subjects: list[Subject]) -> dict[str, list[Poi
     return curves
 
 
+def measure_variants(
+    path: str, subjects: list[Subject], short_sides: list[int], flip: bool
+) -> dict[str, list[Point]]:
+    """Curves by gain of the mean of the bins, by what is different."""
+    curves = {}
+    for short_side in short_sides:
+        settings = NetworkSettings(checkpoint=path, device="cpu", short_side=short_side)
+        colorizer = Colorizer(settings)
+        decode_means(colorizer)
+        curves[f"at {short_side} px"] = measure(subjects, Network("", colorizer), GAINS)
+    if flip:
+        colorizer = Colorizer(NetworkSettings(checkpoint=path, device="cpu"))
+        decode_means(colorizer)
+        curves["with its mirror image"] = measure(subjects, Flipped(Network("", colorizer)), GAINS)
+    return curves
+
+
+def decode_means(colorizer: Colorizer) -> None:
+    if isinstance(colorizer.network, FilmNet):
+        colorizer.network.temperature = colorizer.network.gain = 1.0
+
+
 def at_shares(curve: list[Point], truth: float, field: str) -> list[float | None]:
     """The curve at `SHARES`; None where it does not reach."""
     points = sorted((point.colorfulness / truth, getattr(point, field)) for point in curve)
@@ -107,6 +143,8 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--most", type=int, default=260)
     parser.add_argument("--checkpoints", nargs="+", required=True)
+    parser.add_argument("--short-sides", type=int, nargs="+", default=[], metavar="N")
+    parser.add_argument("--flip", action="store_true")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
@@ -138,6 +176,8 @@ def main() -> None:
         name = "default" if path == "default" else info.name
         for what, points in known[key].items():
             curves[name if what == "gain" else f"{name}, {what}"] = [Point(**p) for p in points]
+    first = options.checkpoints[0]
+    curves |= measure_variants(first, subjects, options.short_sides, options.flip)
     report(curves, grey, truth, len(subjects), options.output)
 
 
