@@ -68,10 +68,7 @@ def hinted_frames(
     SettingsError
         If a hint has no time, a time outside the film, or a place outside the picture.
     """
-    width, height = round(video.width * float(video.sample_aspect_ratio)), video.height
-    if round(video.rotation / 90) % 2:
-        width, height = height, width
-    hints.check_inside(width, height)
+    hints.check_inside(*video.display_size)
     times = []
     for number, hint in enumerate(hints.hints, 1):
         if hint.time_s is None or not 0 <= hint.time_s < found.end_s:
@@ -92,13 +89,13 @@ def hinted_frames(
         index = found.listed.index_at(time_s)
         shot, end_s = found.spans[index]
         keyframe = Keyframe(Path(hints.name), time_s, min(shot.start_s, time_s), end_s)
-        edits.append(HintedFrame(keyframe, _hinted(of_frame, frame, (width, height)), of_frame))
+        edits.append(HintedFrame(keyframe, _hinted(of_frame, frame), of_frame))
     return edits
 
 
-def _hinted(hints: tuple[Hint, ...], frame: ColoredKeyframe, size: tuple[int, int]) -> Paint:
+def _hinted(hints: tuple[Hint, ...], frame: ColoredKeyframe) -> Paint:
     video = frame.info.video
-    turns = round(video.rotation / 90) % 4
+    size, turns = video.display_size, video.quarter_turns
     luma = np.rot90(frame.luma, turns)
     shrinks = luma.size > size[0] * size[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR

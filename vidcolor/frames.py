@@ -97,6 +97,11 @@ class VideoInfo:
         width = max(1, round(self.width * self.sample_aspect_ratio))
         return (self.height, width) if self.rotation % 180 else (width, self.height)
 
+    @property
+    def quarter_turns(self) -> int:
+        """Counter-clockwise quarter turns, 0…3, that bring a stored picture upright."""
+        return round(self.rotation / 90) % 4
+
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:

@@ -222,9 +222,7 @@ def load_references(folder: Path, film: str, video: VideoInfo) -> list[Reference
     """
     found = []
     keyframes = read_keyframes(folder, film)
-    width, height = video.width * float(video.sample_aspect_ratio), float(video.height)
-    if round(video.rotation / 90) % 2:
-        width, height = height, width
+    width, height = video.display_size
     for keyframe in keyframes:
         has_original = keyframe.original.exists()
         if has_original and _are_same(keyframe.file, keyframe.original):
@@ -234,7 +232,7 @@ def load_references(folder: Path, film: str, video: VideoInfo) -> list[Reference
         if abs(aspect * height / width - 1) > ASPECT_TOLERANCE:
             raise SettingsError(
                 f"{keyframe.file} is {rgb.shape[1]}×{rgb.shape[0]}, another shape than the film's "
-                f"{round(width)}×{round(height)}: crop or export it to that shape"
+                f"{width}×{height}: crop or export it to that shape"
             )
         edited = None
         if has_original:

@@ -106,7 +106,7 @@ def preview(
                 picture = _draw(film, rate, settings, at, stop.event)
             except Interrupted:
                 raise Interrupted(stop.signal_number) from None
-        write_atomically(path, png_bytes(picture))
+        write_atomically(path, png_bytes(picture), replaces=overwrite)
         if not quiet:
             stdout().print(plain(f"written: {path}"), soft_wrap=True)
 

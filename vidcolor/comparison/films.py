@@ -276,7 +276,7 @@ def upright(frame: Frame, video: VideoInfo, tags: ColorTags, size: tuple[int, in
     layout = video.layout
     subsampling = layout.subsampling or (0, 0)
     rgb = rgb_from_planes(frame.luma, frame.chroma, layout.bit_depth, subsampling, tags)
-    return fitted(np.ascontiguousarray(np.rot90(rgb, round(video.rotation / 90) % 4)), *size)
+    return fitted(np.ascontiguousarray(np.rot90(rgb, video.quarter_turns)), *size)
 
 
 def later_by(first: MediaInfo, second: MediaInfo) -> Fraction:

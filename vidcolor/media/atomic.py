@@ -226,15 +226,20 @@ def sync_file(path: Path, about: Path) -> None:
         raise output_error(error, about) from error
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, replaces: bool | None = None) -> None:
     """Write a small file in one move; a crash leaves what was there before.
+
+    Parameters
+    ----------
+    replaces:
+        Whether it may take the place of another; None if there is one now. See `AtomicFile`.
 
     Raises
     ------
     DiskFullError, OutputFolderError
         If it cannot be written.
     """
-    file = AtomicFile(path)
+    file = AtomicFile(path, replaces=replaces)
     try:
         file.temp.write_bytes(content)
         file.sync()

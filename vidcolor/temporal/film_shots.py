@@ -146,8 +146,5 @@ def _pictures_at(
 
 def _upright(frame: Frame, video: VideoInfo) -> Picture:
     small = small_luma(frame, video.layout.bit_depth)
-    aspect = video.width * float(video.sample_aspect_ratio) / video.height
-    turns = round(video.rotation / 90) % 4
-    if turns % 2:
-        aspect = 1 / aspect
-    return fitted(np.ascontiguousarray(np.rot90(small, turns)), aspect)
+    width, height = video.display_size
+    return fitted(np.ascontiguousarray(np.rot90(small, video.quarter_turns)), width / height)
