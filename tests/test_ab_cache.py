@@ -7,8 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidcolor.ab_cache import AbCacheWriter, from_half_units, half_units, read_ab_cache
-from vidcolor.errors import VerificationError
+from vidcolor.ab_cache import (
+    AbCacheWriter,
+    CachedFrame,
+    DamagedCacheError,
+    from_half_units,
+    half_units,
+    read_ab_cache,
+)
 
 
 @given(seed=st.integers(0, 99), frames=st.integers(0, 4), rows=st.integers(1, 9))
@@ -21,13 +27,14 @@ def test_what_is_kept_comes_back(
     ]
     path = tmp_path_factory.mktemp("cache") / "000000.ab"
     writer = AbCacheWriter(path, path)
-    for steps, keeps in kept:
-        writer.add(steps, keeps)
+    for number, (steps, keeps) in enumerate(kept):
+        writer.add(CachedFrame(steps, keeps, 2**32 - 1 - number))
     writer.finish()
     back = list(read_ab_cache(path))
-    assert [keeps for _, keeps in back] == [keeps for _, keeps in kept]
-    for (steps, _), (expected, _) in zip(back, kept, strict=True):
-        np.testing.assert_array_equal(steps, expected)
+    assert [frame.keeps_chroma for frame in back] == [keeps for _, keeps in kept]
+    assert [frame.luma_crc for frame in back] == [2**32 - 1 - n for n in range(frames)]
+    for frame, (expected, _) in zip(back, kept, strict=True):
+        np.testing.assert_array_equal(frame.steps, expected)
 
 
 def test_half_units() -> None:
@@ -45,7 +52,7 @@ def test_steady_colours_take_little_room(tmp_path: Path) -> None:
     for _ in range(24):
         noise = generator.integers(-1, 2, still.shape, np.int16)
         noise[generator.random(still.shape) < 0.8] = 0
-        writer.add(still + noise, keeps_chroma=False)
+        writer.add(CachedFrame(still + noise, keeps_chroma=False, luma_crc=0))
     writer.finish()
     assert (tmp_path / "a.ab").stat().st_size * 60 < 10_000_000
 
@@ -53,16 +60,16 @@ def test_steady_colours_take_little_room(tmp_path: Path) -> None:
 def test_a_file_that_was_cut(tmp_path: Path) -> None:
     writer = AbCacheWriter(tmp_path / "a.ab", tmp_path / "a")
     for _ in range(3):
-        writer.add(np.ones((2, 4, 4), np.int16), keeps_chroma=False)
+        writer.add(CachedFrame(np.ones((2, 4, 4), np.int16), keeps_chroma=False, luma_crc=0))
     writer.finish()
     content = (tmp_path / "a.ab").read_bytes()
     (tmp_path / "a.ab").write_bytes(content[:-2])
-    with pytest.raises(VerificationError, match="vidcolor jobs clean"):
+    with pytest.raises(DamagedCacheError, match=r"a\.ab is not what was written"):
         list(read_ab_cache(tmp_path / "a.ab"))
 
 
 def test_what_is_given_up_is_deleted(tmp_path: Path) -> None:
     writer = AbCacheWriter(tmp_path / "a.ab", tmp_path / "a")
-    writer.add(np.ones((2, 4, 4), np.int16), keeps_chroma=False)
+    writer.add(CachedFrame(np.ones((2, 4, 4), np.int16), keeps_chroma=False, luma_crc=0))
     writer.abort()
     assert not list(tmp_path.iterdir())

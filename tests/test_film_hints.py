@@ -51,7 +51,7 @@ def test_hints_of_one_time_are_one_edit(film: Path, colorizer: Colorizer) -> Non
         Hint(((20.0, 20.0),), RED, 6.0, 0.5),
         Hint(((70.0, 40.0),), None, 6.0, 0.5),
     )
-    assert [edit.keyframe.time_s for edit in edits] == [0.5, 1.2]
+    assert [edit.keyframe.time_s for edit in edits] == pytest.approx([0.5, 28 / 24], abs=0.001)
     assert [len(edit.hints) for edit in edits] == [2, 1]
     spans = [(edit.keyframe.start_s, edit.keyframe.end_s) for edit in edits]
     assert spans == [pytest.approx((0, 1), abs=0.002), pytest.approx((1, 1.5), abs=0.002)]

@@ -11,12 +11,11 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from vidcolor.errors import VerificationError
 from vidcolor.media.atomic import output_error, sync_file
 
 HalfUnits = npt.NDArray[np.int16]
@@ -25,8 +24,22 @@ HalfUnits = npt.NDArray[np.int16]
 _HEAD = struct.Struct("<HH")
 """Of a file: rows, columns."""
 
-_FRAME = struct.Struct("<I?")
-"""Before each frame: its bytes, and whether the source's chroma is kept instead."""
+_FRAME = struct.Struct("<II?")
+"""Before each frame: its bytes, its luma's checksum, and whether the source's chroma is kept."""
+
+
+class CachedFrame(NamedTuple):
+    """What is kept of one frame."""
+
+    steps: HalfUnits
+    keeps_chroma: bool
+    """The source's chroma is kept instead."""
+    luma_crc: int
+    """Of the luma at the network's size, by which the frame is known again."""
+
+
+class DamagedCacheError(Exception):
+    """Kept colours that cannot be used; the film can still be coloured."""
 
 
 def half_units(ab: npt.NDArray[np.float32]) -> HalfUnits:
@@ -66,8 +79,9 @@ class AbCacheWriter:
         except OSError as error:
             raise output_error(error, film) from error
 
-    def add(self, steps: HalfUnits, keeps_chroma: bool) -> None:
+    def add(self, frame: CachedFrame) -> None:
         """The next frame."""
+        steps = frame.steps
         try:
             if self._last is None:
                 self._file.write(_HEAD.pack(*steps.shape[1:]))
@@ -75,7 +89,8 @@ class AbCacheWriter:
             change = (steps - self._last).astype("<i2")
             # Low bytes, then high bytes, which are nearly all alike.
             content = zlib.compress(change.view(np.uint8).reshape(-1, 2).T.tobytes(), 1)
-            self._file.write(_FRAME.pack(len(content), keeps_chroma) + content)
+            head = _FRAME.pack(len(content), frame.luma_crc, frame.keeps_chroma)
+            self._file.write(head + content)
         except OSError as error:
             raise output_error(error, self._film) from error
         self._last = steps
@@ -97,15 +112,13 @@ class AbCacheWriter:
             pass  # the job's folder is tidied by the next run
 
 
-def read_ab_cache(path: Path) -> Iterator[tuple[HalfUnits, bool]]:
-    """The frames of a segment, each with whether the source's chroma is kept instead.
+def read_ab_cache(path: Path) -> Iterator[CachedFrame]:
+    """The frames of a segment.
 
     Raises
     ------
-    VerificationError
-        If the file is not what was written.
-    OSError
-        If it cannot be read.
+    DamagedCacheError
+        If the file cannot be read, or is not what was written.
     """
     with path.open("rb") as file:
         head = file.read(_HEAD.size)
@@ -115,14 +128,11 @@ def read_ab_cache(path: Path) -> Iterator[tuple[HalfUnits, bool]]:
             rows, columns = _HEAD.unpack(head)
             last = np.zeros((2, rows, columns), np.int16)
             while frame := file.read(_FRAME.size):
-                length, keeps_chroma = _FRAME.unpack(frame)
+                length, luma_crc, keeps_chroma = _FRAME.unpack(frame)
                 last = last + _change(zlib.decompress(file.read(length)), last.shape)
-                yield last, keeps_chroma
-        except (struct.error, zlib.error, ValueError) as error:
-            raise VerificationError(
-                f"{path} is not what was written, the disk may be failing: delete its folder with "
-                "vidcolor jobs clean, and colour the film again"
-            ) from error
+                yield CachedFrame(last, keeps_chroma, luma_crc)
+        except (OSError, struct.error, zlib.error, ValueError) as error:
+            raise DamagedCacheError(f"{path.name} is not what was written") from error
 
 
 def _change(content: bytes, shape: tuple[int, ...]) -> Any:

@@ -11,14 +11,14 @@ import logging
 import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vidcolor.ab_cache import AbCacheWriter, HalfUnits, from_half_units, half_units
+from vidcolor.ab_cache import AbCacheWriter, CachedFrame, HalfUnits, from_half_units, half_units
 from vidcolor.color import ChromaRenderer
 from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid, SmallPicture
 from vidcolor.config import WORK_LEAST_S, RunSettings
@@ -158,6 +158,9 @@ class FilmRun:
         """Begin after the segments that an interrupted run has finished."""
         state = segments.finished[-1].state
         self.is_complete = state["is_last"]
+        if self.is_complete:
+            for name, value in state["read"].items():
+                setattr(self.reader.report, name, value)
         for record in segments.finished:
             self.earlier_pts.extend(record.pts)
         self.first_frame, self.first_shot = state["next_frame"], state["shot"]
@@ -212,7 +215,8 @@ class FilmRun:
             if self.cancel.is_set():
                 raise Interrupted
             last = self._state(len(self.pts), self.progress.shot)
-            self._end_segment(writer, last | {"is_last": True})
+            read = asdict(self.reader.report)
+            self._end_segment(writer, last | {"is_last": True, "read": read})
         finally:
             if self.cache is not None:
                 self.cache.abort()
@@ -369,7 +373,8 @@ class FilmRun:
             assert work.steps is not None
             if self.cache is None:
                 self.cache = AbCacheWriter(writer.new_cache_path(), writer.output)
-            self.clock.call("encode", self.cache.add, work.steps, work.keeps)
+            frame = CachedFrame(work.steps, work.keeps, luma_crc(work.small.codes))
+            self.clock.call("encode", self.cache.add, frame)
 
     def _end_segment(self, writer: Writer, state: dict[str, Any]) -> None:
         if self.segment_pts:

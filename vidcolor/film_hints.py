@@ -85,10 +85,10 @@ def hinted_frames(
     ]
     edits = []
     colored = keyframes.walk([time_s for time_s, _ in groups])
-    for (time_s, of_frame), frame in zip(groups, colored, strict=True):
-        index = found.listed.index_at(time_s)
+    for (_, of_frame), frame in zip(groups, colored, strict=True):
+        index = found.listed.index_at(frame.time_s)
         shot, end_s = found.spans[index]
-        keyframe = Keyframe(Path(hints.name), time_s, min(shot.start_s, time_s), end_s)
+        keyframe = Keyframe(Path(hints.name), frame.time_s, min(shot.start_s, frame.time_s), end_s)
         edits.append(HintedFrame(keyframe, _hinted(of_frame, frame), of_frame))
     return edits
 

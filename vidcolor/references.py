@@ -535,6 +535,8 @@ class EditCarrier:
                 self._carry_back(carried, seen, shape)
                 while len(seen) > MOST_FRAMES:
                     seen.popleft()
+                for index, one in enumerate(seen):  # their edits have been carried back
+                    seen[index] = one._replace(own=None)
             if not waiting:
                 seen.clear()
                 if onward is None:

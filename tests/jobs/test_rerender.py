@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from tests.jobs.test_run import CUTS, FRAMES, content, film, settings_of, stop_after
+from tests.synthetic import make_film
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import NetworkSettings, override
-from vidcolor.errors import VerificationError
+from vidcolor.errors import DiskFullError
 from vidcolor.jobs.folder import find_jobs
 from vidcolor.jobs.run import color_film
 from vidcolor.media.segments import SegmentFolder
+from vidcolor.media.sequence import open_source
 from vidcolor.references import KEYFRAME_LIST, Keyframe, keyframe_list
 from vidcolor.report import RunReport
 
@@ -186,10 +188,54 @@ def test_kept_colours_that_are_damaged(
         cut = before[:-7]
         cache.write_bytes(cut if damage == "short" else before[:200] + b"!!!!" + before[204:])
     write_shots(shots, {2: 0.3})
-    if damage == "missing":
+    report = color_film(film, output, kept(shots), colorizer=colorizer)
+    assert report.frames_resumed == CUTS[1]  # that segment and what follows are coloured again
+    assert content(output) == whole(film, tmp_path, kept(shots), colorizer)
+
+
+def test_looks_that_change_places_within_a_segment(
+    film: Path, tmp_path: Path, shots: Path, colorizer: Colorizer
+) -> None:
+    """All four shots are one segment: where which look holds counts, not their order alone."""
+    output = tmp_path / "out.mkv"
+    one = {"segments__least_s": 4.9}
+    for strengths in ({1: 0.3, 2: 0.3, 3: 0.3}, {2: 0.3, 3: 0.3}):
+        write_shots(shots, strengths)
+        report = color_film(film, output, kept(shots, **one), colorizer=colorizer)
+    assert rendered(report) == 1
+    assert content(output) == whole(film, tmp_path, kept(shots, **one), colorizer)
+
+
+def test_frames_that_are_others_than_before(
+    film: Path, tmp_path: Path, shots: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where recordings were glued together and a time is sought in the wrong one."""
+    output = tmp_path / "out.mkv"
+    color_film(film, output, kept(shots), colorizer=colorizer)
+    write_shots(shots, {2: 0.3})
+    other = make_film(tmp_path / "other.mkv", frames=FRAMES, width=128, height=96)
+
+    def elsewhere(_: Any, **options: Any) -> Any:
+        return open_source(other, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vidcolor.jobs.rerender.open_source", elsewhere)
         report = color_film(film, output, kept(shots), colorizer=colorizer)
-        assert report.frames_resumed == CUTS[1]
-        assert content(output) == whole(film, tmp_path, kept(shots), colorizer)
-    else:
-        with pytest.raises(VerificationError, match="is not what was written"):
+    assert report.frames_resumed == CUTS[1]
+    assert content(output) == whole(film, tmp_path, kept(shots), colorizer)
+
+
+def test_a_full_disk_is_said(
+    film: Path, tmp_path: Path, shots: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out.mkv"
+    color_film(film, output, kept(shots), colorizer=colorizer)
+    before = content(output)
+    write_shots(shots, {2: 0.3})
+    usage = shutil.disk_usage(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.disk_usage", lambda _: usage._replace(free=1000))
+        with pytest.raises(DiskFullError):
             color_film(film, output, kept(shots), colorizer=colorizer)
+    assert content(output) == before
+    assert rendered(color_film(film, output, kept(shots), colorizer=colorizer)) == 1

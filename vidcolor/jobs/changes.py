@@ -30,11 +30,11 @@ class Changes:
     def key(self, pts: Sequence[int]) -> str:
         """Of frames in a row, at least one; differs where any of them may be rendered otherwise."""
         times = [float(one * self._time_base) - self._origin_s for one in pts]
-        looks: list[str] = []
-        for time_s in times:
-            for look, _ in self._looks.at(time_s):
-                if not looks or looks[-1] != repr(look):
-                    looks.append(repr(look))
+        looks: list[tuple[int, str]] = []
+        for index, time_s in enumerate(times):
+            now = repr(self._looks.at(time_s))
+            if not looks or looks[-1][1] != now:
+                looks.append((index, now))
         edits = [
             edit
             for edit in self._edits

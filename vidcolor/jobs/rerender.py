@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-from vidcolor.ab_cache import read_ab_cache
+from vidcolor.ab_cache import DamagedCacheError, read_ab_cache
 from vidcolor.engine import FilmRun, Work
-from vidcolor.errors import Interrupted, VidcolorError
+from vidcolor.errors import InputError, Interrupted, SettingsError, VidcolorError
+from vidcolor.luma import luma_crc
+from vidcolor.media.atomic import check_free_space
+from vidcolor.media.muxing import muxing_explained
 from vidcolor.media.segments import SegmentEncoder, SegmentFolder, SegmentRecord
 from vidcolor.media.sequence import open_source
+from vidcolor.media.writer import FREE_SPACE_CHECK_FRAMES, RESERVE_BYTES
 from vidcolor.stages import run_stages
+
+log = logging.getLogger(__name__)
 
 
 class SegmentRenderer:
@@ -27,11 +33,19 @@ class SegmentRenderer:
         Has the looks, edits and target.
     folder:
         Of the segments.
+    output:
+        The film's final name, which messages speak of.
     """
 
     def __init__(
-        self, source: str | Path, rate: str | None, run: FilmRun, folder: SegmentFolder
+        self,
+        source: str | Path,
+        rate: str | None,
+        run: FilmRun,
+        folder: SegmentFolder,
+        output: Path,
     ) -> None:
+        self._output = output.absolute()
         self._source = source
         self._rate = rate
         self._run = run
@@ -66,7 +80,10 @@ class SegmentRenderer:
         try:
             run_stages(
                 self._read(record),
-                {"chroma": _each(run.rendered), "writer": lambda works: _write(works, encoder)},
+                {
+                    "chroma": lambda works: map(run.rendered, works),
+                    "writer": lambda works: self._write(works, encoder),
+                },
                 size_of=lambda work: work.nbytes,
                 cancel=run.cancel,
                 tick=lambda: run.progress.tell("render"),
@@ -76,12 +93,27 @@ class SegmentRenderer:
             state = record.state | {"changes": run.key_of(record.pts)}
             if encoder.record.pts != record.pts:
                 return False
-            encoder.finish(state)
-        except _NotThereError:
+            with muxing_explained(run.plan.container, self._output):
+                encoder.finish(state)
+        except (_NotThereError, DamagedCacheError, InputError, SettingsError) as error:
+            log.warning(
+                "segment %d cannot be rendered from kept work (%s): it is coloured again",
+                record.number + 1,
+                str(error) or "its frames are not found there when the film is sought",
+            )
             return False
         finally:
             encoder.abort()
         return True
+
+    def _write(self, works: Iterable[Work], encoder: SegmentEncoder) -> Iterator[None]:
+        for count, work in enumerate(works):
+            assert work.colored is not None
+            if count % FREE_SPACE_CHECK_FRAMES == 0:
+                check_free_space(self._output.parent, RESERVE_BYTES)
+            with muxing_explained(self._run.plan.container, self._output):
+                encoder.write(work.colored, work.frame.pts)
+            yield None
 
     def _read(self, record: SegmentRecord) -> Iterator[Work]:
         info = self._run.info
@@ -106,10 +138,11 @@ class SegmentRenderer:
                 if frame.pts < expected:
                     continue
                 kept = next(cached, None)
-                if frame.pts != expected or kept is None:
-                    raise _NotThereError
                 work = self._run.prepared(frame)
-                work.steps, work.keeps = kept
+                is_it = kept is not None and luma_crc(work.small.codes) == kept.luma_crc
+                if frame.pts != expected or kept is None or not is_it:
+                    raise _NotThereError
+                work.steps, work.keeps = kept.steps, kept.keeps_chroma
                 yield work
                 expected = next(wanted, None)
         if expected is not None:
@@ -122,14 +155,3 @@ _SLACK_S = 0.001
 
 class _NotThereError(VidcolorError):
     """A frame is not where it was when its film was read from the beginning."""
-
-
-def _each(function: Any) -> Any:
-    return lambda works: map(function, works)
-
-
-def _write(works: Iterable[Work], encoder: SegmentEncoder) -> Iterator[None]:
-    for work in works:
-        assert work.colored is not None
-        encoder.write(work.colored, work.frame.pts)
-        yield None

@@ -90,6 +90,7 @@ def color_film(
         colorizer = colorizer or Colorizer(settings.network)
         run = FilmRun(reader, plan, settings, colorizer, shots, on_progress, cancel)
         facts = run_facts(reader.info, settings, plan, colorizer, shots)
+        replaces = target_path.exists()
         with contextlib.ExitStack() as stack:
             segments = None
             if plan.container != IMAGE_SEQUENCE:
@@ -100,16 +101,18 @@ def color_film(
             writer: Writer | None = None
             if segments is None or not segments.finished:
                 # Before anything that takes long: it may be refused.
-                writer = open_writer(reader.info, target_path, plan, settings, segments)
+                writer = open_writer(reader.info, target_path, plan, settings, segments, replaces)
                 stack.enter_context(writer)
             if edits:
                 run.carried = stack.enter_context(film.carry(edits))
             if segments is not None and segments.finished:
-                run.rendered_again = SegmentRenderer(source, rate, run, segments).update()
+                run.rendered_again = SegmentRenderer(
+                    source, rate, run, segments, target_path
+                ).update()
             if segments is not None and segments.finished:
                 run.go_on_after(segments)
             if writer is None:
-                writer = open_writer(reader.info, target_path, plan, settings, segments)
+                writer = open_writer(reader.info, target_path, plan, settings, segments, replaces)
                 stack.enter_context(writer)
             verification = run.execute(writer)
             if cancel.is_set():

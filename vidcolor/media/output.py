@@ -94,10 +94,11 @@ def open_writer(
     plan: OutputPlan,
     settings: RunSettings,
     segments: SegmentFolder | None = None,
+    replaces: bool | None = None,
 ) -> Writer:
     """The writer for ``plan``; its file does not appear under its name before ``commit``.
 
-    ``segments`` is for films, see `FilmWriter`.
+    ``segments`` and ``replaces`` are for films, see `FilmWriter`.
     """
     if plan.container == IMAGE_SEQUENCE:
         return SequenceWriter(info, output, plan.target, overwrite=settings.overwrite)
@@ -108,6 +109,7 @@ def open_writer(
         start_s=settings.start_s,
         duration_s=settings.duration_s,
         segments=segments,
+        replaces=replaces,
     )
 
 

@@ -52,6 +52,8 @@ class FilmWriter:
         hidden folder beside the output, removed with the writer.
     threads:
         For the encoder; 0 lets it choose.
+    replaces:
+        Whether there was such an output when the run began; None is whether there is now.
 
     Raises
     ------
@@ -71,6 +73,7 @@ class FilmWriter:
         duration_s: float | None = None,
         segments: SegmentFolder | None = None,
         threads: int = 0,
+        replaces: bool | None = None,
     ) -> None:
         self.plan = plan
         self._video = source.video
@@ -96,7 +99,8 @@ class FilmWriter:
             start_s=start_s,
             duration_s=duration_s,
             threads=threads,
-            replaces=output.exists(),  # now: somebody may make one while this one is written
+            # Now: somebody may make one while this one is written.
+            replaces=output.exists() if replaces is None else replaces,
         )
         try:
             # Now, and not after hours of work, is the time to learn of a refusal.
