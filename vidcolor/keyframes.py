@@ -22,6 +22,7 @@ from vidcolor.frames import ColorTags, Frame, MediaInfo, Plane
 from vidcolor.look import mixed
 from vidcolor.media.sequence import open_source
 from vidcolor.media.target import target_color
+from vidcolor.media.timeline import can_be_sought
 from vidcolor.references import CarriedColors
 from vidcolor.stills import rgb_from_luma_ab
 from vidcolor.temporal.shot_list import TOLERANCE_S, ShotList, ShotWalk
@@ -153,8 +154,8 @@ class Keyframes:
         if time_s < 0 or (duration is not None and time_s >= duration):
             raise _outside(self._source, time_s, duration)
         start = max(0.0, time_s - (before + 1) * SEEK_BEFORE_FRAMES / average)
-        if start:
-            # In a held frame, or a recording that was glued together, seeking may not find it.
+        if start and can_be_sought(self._source):
+            # In a held frame seeking may not find it.
             with suppress(SettingsError):
                 for keyframe in self.walk([time_s], start_s=start):
                     if keyframe.time_s <= time_s + TOLERANCE_S:

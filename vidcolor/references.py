@@ -41,6 +41,7 @@ from vidcolor.frames import Plane, VideoInfo
 from vidcolor.media.images import read_rgb
 from vidcolor.media.sequence import open_source
 from vidcolor.media.target import target_color
+from vidcolor.media.timeline import can_be_sought
 from vidcolor.tables import TableFormat, finite, quoted
 from vidcolor.temporal.carry import Features, MotionThread, Paint, carry
 from vidcolor.temporal.shot_list import TOLERANCE_S
@@ -589,7 +590,7 @@ class EditCarrier:
         """
         begin = max(0.0, keyframe.start_s - TOLERANCE_S)
         found = False
-        for from_s in (begin, 0.0) if begin else (0.0,):
+        for from_s in (begin, 0.0) if begin and can_be_sought(self._source) else (0.0,):
             try:
                 for item in self._frames_from(from_s, begin, keyframe.end_s - TOLERANCE_S):
                     found = True

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from vidcolor.errors import SettingsError
 from vidcolor.frames import ColorTags, MediaInfo, PixelLayout, VideoInfo
-from vidcolor.media.timeline import Timeline, expected_end_s, tick_range
+from vidcolor.media.timeline import Timeline, can_be_sought, expected_end_s, tick_range
 
 TICK = Fraction(1, 1000)
 
@@ -173,3 +174,10 @@ def test_duration_that_is_not_allowed(duration: float) -> None:
 )
 def test_expected_end(changes: dict[str, object], end: float | None) -> None:
     assert expected_end_s(make_info(**changes)) == end
+
+
+def test_which_files_may_be_glued_recordings() -> None:
+    assert can_be_sought("film.mp4")
+    assert can_be_sought(Path("a.ts/film.mkv"))
+    assert not can_be_sought(Path("tape.TS"))
+    assert not can_be_sought("disc.vob")

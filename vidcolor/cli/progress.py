@@ -149,6 +149,10 @@ def note(event: ProgressEvent) -> str:
     """What stands beside the bar."""
     if event.stage == "verify":
         return f"{event.frames_done} frames done, checking the finished file"
+    if event.stage == "carry":
+        return "carrying edits through their shots"
+    if event.stage == "render":
+        return "rendering what has changed"
     if event.stage == "find":
         return f"{event.frames_done} frames done, finding the place"
     if event.stage == "join":

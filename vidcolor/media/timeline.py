@@ -22,6 +22,7 @@ Note [Times that cannot be right]
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
@@ -39,6 +40,9 @@ an error. It may also be meant, so it is only counted."""
 HEADER_LENGTH_DEMUXERS = ("mov", "matroska", "avi", "mxf", "flv", "asf", "nut", "gxf")
 """Containers that write down how long they are. For the others libav guesses from the bit rate
 or looks for the last timestamp, which says nothing about what is missing."""
+
+GLUED_SUFFIXES = (".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".m2t", ".tod", ".mod")
+"""Of files that may be several recordings put behind one another, each with times of its own."""
 
 ABSOLUTE_LENGTH_DEMUXERS = ("matroska", "asf", "nut")
 """Those whose "duration" is the time at which the last frame ends, as FFmpeg writes it."""
@@ -186,3 +190,9 @@ def expected_end_s(info: MediaInfo) -> float | None:
     if info.duration_from_header_s is not None:
         return info.origin_s + info.duration_from_header_s
     return None
+
+
+def can_be_sought(path: str | os.PathLike[str]) -> bool:
+    """Whether a time means one place of a film: not so in what recorders and discs write, which
+    may be recordings that were glued together."""
+    return not os.fspath(path).lower().endswith(GLUED_SUFFIXES)
