@@ -62,16 +62,7 @@ def image(
     device: options.Device = None,
     vividness: options.Vividness = None,
     strength: options.Strength = None,
-    hints: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Points and scribbles that say what colour something has, for one photo.",
-            dir_okay=False,
-            show_default=False,
-            rich_help_panel=options.COLOR,
-        ),
-    ] = None,
+    hints: options.Hints = None,
     overwrite: options.Overwrite = False,
     verbose: options.Verbose = 0,
     quiet: options.Quiet = False,
