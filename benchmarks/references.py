@@ -29,10 +29,11 @@ from common import films_in, machine, print_table
 from vidcolor.color import luma_from_rgb_codes
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import NetworkSettings
+from vidcolor.edit_carrier import EditCarrier
 from vidcolor.evaluation.measures import color_difference, to_lab, unit
 from vidcolor.media.reader import FilmReader
 from vidcolor.photographs.film_frames import frame_to_rgb
-from vidcolor.references import EditCarrier, Keyframe, Reference
+from vidcolor.references import Keyframe, Reference
 from vidcolor.stills import rgb_from_luma_ab
 from vidcolor.temporal.film_shots import find_shots
 from vidcolor.temporal.smooth import TemporalSmoother

@@ -29,6 +29,7 @@ LAYERS = (
     ("stages", "report", "ab_cache"),
     ("stills",),
     ("references",),
+    ("edit_carrier",),
     ("engine", "keyframes"),
     ("film_hints", "palettes"),
     ("jobs",),

@@ -22,6 +22,7 @@ from vidcolor.ab_cache import AbCacheWriter, CachedFrame, HalfUnits, from_half_u
 from vidcolor.color import ChromaRenderer
 from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid, SmallPicture
 from vidcolor.config import WORK_LEAST_S, RunSettings
+from vidcolor.edit_carrier import CarriedColors
 from vidcolor.errors import Interrupted, VerificationError
 from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo
 from vidcolor.look import mixed
@@ -34,7 +35,6 @@ from vidcolor.media.sequence import SequenceReader
 from vidcolor.media.verify import VerifyReport
 from vidcolor.media.write_report import WriteReport
 from vidcolor.media.writer import FilmWriter
-from vidcolor.references import CarriedColors
 from vidcolor.report import ProgressEvent, ProgressMeter, RunReport, read_notices
 from vidcolor.source_color import FrameColor, SourceColor, frame_color, kept_chroma
 from vidcolor.source_shots import SourceShots

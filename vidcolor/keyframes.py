@@ -17,13 +17,13 @@ import numpy.typing as npt
 
 from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid, SmallPicture
 from vidcolor.config import RunSettings
+from vidcolor.edit_carrier import CarriedColors
 from vidcolor.errors import Interrupted, SettingsError
 from vidcolor.frames import ColorTags, Frame, MediaInfo, Plane
 from vidcolor.look import mixed
 from vidcolor.media.sequence import open_source
 from vidcolor.media.target import target_color
 from vidcolor.media.timeline import can_be_sought
-from vidcolor.references import CarriedColors
 from vidcolor.stills import rgb_from_luma_ab
 from vidcolor.temporal.shot_list import TOLERANCE_S, ShotList, ShotWalk
 from vidcolor.temporal.shot_looks import ShotLooks

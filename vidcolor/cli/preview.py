@@ -116,10 +116,10 @@ def _draw(
 ) -> Any:
     """(H, W, 3) uint8 R′G′B′."""
     from vidcolor.colorizer import Colorizer
+    from vidcolor.edit_carrier import EditCarrier
     from vidcolor.jobs.edits import find_edits, find_looks
     from vidcolor.keyframes import Keyframes
     from vidcolor.media.sequence import open_source
-    from vidcolor.references import EditCarrier
     from vidcolor.temporal.shot_list import read_list_of
 
     path = settings.temporal.shots

@@ -12,6 +12,7 @@ from typing import Any
 
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import RunSettings
+from vidcolor.edit_carrier import CarriedColors, EditCarrier
 from vidcolor.engine import FilmRun
 from vidcolor.errors import Interrupted, SourceChangedError
 from vidcolor.jobs.changes import Changes
@@ -22,7 +23,7 @@ from vidcolor.jobs.rerender import SegmentRenderer
 from vidcolor.media.output import Writer, open_writer, plan_any
 from vidcolor.media.plan import IMAGE_SEQUENCE, default_output
 from vidcolor.media.sequence import open_source
-from vidcolor.references import CarriedColors, Edit, EditCarrier
+from vidcolor.references import Edit
 from vidcolor.report import ProgressEvent, RunReport
 from vidcolor.temporal.shot_list import ShotList, read_list_of
 
