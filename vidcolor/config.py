@@ -58,8 +58,9 @@ class NetworkSettings(_Settings):
     short_side: int | None = Field(default=None, ge=32, le=2048)
     """Short side in pixels of the picture the network sees; None takes the checkpoint's own."""
     vividness: float = Field(default=1.0, ge=0.25, le=4.0)
-    """How far the network commits itself where it is unsure, for networks with ab bins: it divides
-    the temperature at which bins are decoded. Above 1 is more vivid, below 1 paler."""
+    """How far the network commits itself where it is unsure, for networks with ab bins. Above 1 it
+    divides the temperature at which bins are decoded, which is more vivid; below 1 colours are
+    paler, by a higher temperature up to that of the plain mean and from there by a gain."""
 
 
 class TemporalSettings(_Settings):

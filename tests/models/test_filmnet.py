@@ -71,6 +71,26 @@ def test_gain_scales_ab_and_is_kept_in_the_config() -> None:
 
 
 @pytest.mark.parametrize(
+    ("temperature", "vividness", "expected"),
+    [
+        (0.38, 2.0, (0.19, 1.2)),
+        (0.38, 0.5, (0.76, 1.2)),
+        (0.5, 0.25, (1.0, 0.6)),  # T = 2 would be a cast; it is the mean, paled
+        (1.0, 2.0, (0.5, 1.2)),
+        (1.0, 0.5, (1.0, 0.6)),
+        (1.5, 0.5, (1.5, 0.6)),
+        (1.5, 3.0, (0.5, 1.2)),
+    ],
+)
+def test_vividness_never_levels_the_bins_out(
+    temperature: float, vividness: float, expected: tuple[float, float]
+) -> None:
+    network = FilmNet(temperature=temperature, gain=1.2)
+    network.set_vividness(vividness)
+    assert (network.temperature, network.gain) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
     "config",
     [
         {"temperature": 0.0},

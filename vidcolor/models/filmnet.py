@@ -260,8 +260,15 @@ class FilmNet(ColorNetwork):
         }
 
     def set_vividness(self, vividness: float) -> None:
-        """See `ColorNetwork.set_vividness`: divides the temperature."""
-        self.temperature /= vividness
+        """See `ColorNetwork.set_vividness`: divides the temperature, or from T = 1 on the gain.
+
+        A temperature above 1 makes all bins alike, and their mean is not grey but the middle of
+        the gamut: a cast.
+        """
+        temperature = self.temperature / vividness
+        highest = max(1.0, self.temperature)
+        self.temperature = min(temperature, highest)
+        self.gain *= self.temperature / temperature
 
     @torch.no_grad()
     def set_bin_prior(self, prior: Tensor) -> None:
