@@ -53,6 +53,14 @@ DECODINGS = (
 SHARES = (0.55, 0.65)
 """Shares of the truth's colourfulness at which networks are compared."""
 
+_TAIL = {
+    "after": "base",
+    "phases": [{"share": 1.0, "size": 192, "batch": 32}],
+    "optimizer.rate": 1e-4,
+    "optimizer.encoder_rate": 2e-5,
+}
+"""What comes after a training, at the largest size and a low rate."""
+
 EXPERIMENTS: dict[str, dict[str, Any]] = {
     "base": {},
     "scratch": {"init": None},
@@ -73,8 +81,12 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     "no-decay": {"optimizer.weight_decay": 0.0},
     "all-cells": {"loss.cell_step": 1},
     "photos-alike": {"data.source_weights": {}},
+    "tail": _TAIL,
+    "gan-tail": _TAIL | {"gan": {"content": 10.0, "rate": 2e-4}},
+    "strong-gan-tail": _TAIL | {"gan": {"content": 2.0, "rate": 2e-4}},
 }
-"""Changes by name; ``init``, ``extra_share`` and ``one_size`` are not fields of a recipe."""
+"""Changes by name; ``init``, ``extra_share``, ``one_size`` and ``after`` (the experiment whose
+weights it begins with) are not fields of a recipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +101,8 @@ class Scores:
 def recipe_changes(name: str, steps: int, seed: int) -> dict[str, Any]:
     """Dotted fields that differ from the shipped recipe."""
     wanted = dict(EXPERIMENTS[name])
-    wanted.pop("init", None)
+    for key in ("init", "after"):
+        wanted.pop(key, None)
     recipe = load_recipe("train-filmnet")
     phases = [phase.model_dump() for phase in recipe.phases]
     if (share := wanted.pop("extra_share", None)) is not None:
@@ -213,14 +226,18 @@ def main() -> None:
         }
         for name, weights in paths.items():
             if not weights.exists():
-                begins = "init" not in EXPERIMENTS[name]
-                if begins and options.imagenet is None:
+                init: str | None = f"imagenet:{options.imagenet}"
+                if after := EXPERIMENTS[name].get("after"):
+                    init = str(options.output / f"{after}-{options.seed}" / weights.name)
+                elif "init" in EXPERIMENTS[name]:
+                    init = None
+                elif options.imagenet is None:
                     parser.error("give --imagenet FILE")
                 run_training(
                     load_recipe("train-filmnet", recipe_changes(name, options.steps, options.seed)),
                     [options.data],
                     weights.parent,
-                    init=f"imagenet:{options.imagenet}" if begins else None,
+                    init=init,
                     device="cpu",
                 )
     sets = measured_sets(options.data)

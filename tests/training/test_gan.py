@@ -82,6 +82,20 @@ def test_the_weights_are_the_generators(straight: tuple[Path, dict]) -> None:
     assert "recipe" in loaded.info.training
 
 
+def test_decoded_bins_can_be_judged_too(shards: Path, tmp_path: Path) -> None:
+    changes = {
+        "network.architecture": "filmnet",
+        "loss.kind": "bins",
+        "phases": [{"share": 1.0, "size": 96, "batch": 2}],
+        "max_steps": 2,
+        "gan.pretrain_share": 0.0,
+    }
+    train(shards, tmp_path, gan_recipe(**changes))
+    first, _ = rows(tmp_path)
+    assert float(first["loss_classes"]) > 0
+    assert float(first["loss_adversarial"]) > 0
+
+
 def test_a_resumed_run_is_the_same_run(
     shards: Path, straight: tuple[Path, dict], tmp_path: Path
 ) -> None:

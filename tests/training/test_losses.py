@@ -83,10 +83,17 @@ def test_rare_colours_weigh_more() -> None:
 
 
 def test_pictures_with_hardly_any_colour_count_less() -> None:
-    target = torch.cat((_flat(0, 0, 1), _flat(30, 0, 1)))
+    target = torch.cat((_flat(0.5, 0, 1), _flat(30, 0, 1)))
     weights = ColorLoss(RECIPE, UNIFORM).picture_weights(target)
     torch.testing.assert_close(weights.mean(), torch.tensor(1.0))
     torch.testing.assert_close(weights[0] / weights[1], torch.tensor(RECIPE.grey_weight))
+
+
+def test_drawn_cards_count_in_full() -> None:
+    white = rgb_to_lab(torch.ones(1, 3, 8, 8))[:, 1:]
+    target = torch.cat((white, _flat(30, 0, 1)))
+    weights = ColorLoss(RECIPE, UNIFORM).picture_weights(target)
+    torch.testing.assert_close(weights, torch.ones(2))
 
 
 def test_a_thinned_loss_uses_every_cell_in_turn() -> None:

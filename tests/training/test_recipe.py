@@ -36,7 +36,6 @@ def test_the_command_line_names_all_of_them() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"gan": {}}, "recipe train-filmnet: gan needs a regression loss"),
         ({"gan": {}, "loss.kind": "l1", "optimizer.schedule": "plateau"}, "not plateau"),
         (
             {"optimizer.schedule": "plateau", "optimizer.warmup_steps": 9},

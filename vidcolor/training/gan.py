@@ -47,10 +47,11 @@ class GanModule(ColorModule):
         if batch.step < self._pretrain_steps:
             self._step_generator(losses["loss"])
         else:
+            ab = self.objective.ab(response, self.network)
             size = target.shape[-2:]
             shown = L if L.shape[-2:] == size else F.interpolate(L, size=size, mode="area")
-            losses |= self._step_discriminator(shown, response.ab, target)
-            losses["loss_adversarial"] = self._adversarial(shown, response.ab)
+            losses |= self._step_discriminator(shown, ab, target)
+            losses["loss_adversarial"] = self._adversarial(shown, ab)
             self._step_generator(losses["loss_adversarial"] + self._gan.content * losses["loss"])
         self.log_losses(losses, batch)
         return {"loss": losses["loss"].detach()}

@@ -20,6 +20,9 @@ PRIOR_SIZE = 64
 """Side in pixels of the pictures that the prior is counted on; ab is then averaged by 4."""
 
 
+DRAWN_CHROMA = 0.05
+"""Mean ab below this is no photograph (those without colour are left out) but a drawn card."""
+
 AB_SCALE = 110.0
 """CIE units; a* and b* of sRGB stay within ±108."""
 
@@ -130,9 +133,10 @@ class ColorLoss(torch.nn.Module):
         return self._cross_entropy(log_p, indices, weights, per_picture)
 
     def picture_weights(self, target: Tensor) -> Tensor:
-        """(N,) weights with mean 1, lower for pictures with hardly any colour."""
+        """(N,) weights with mean 1, lower for photographs with hardly any colour."""
         chroma = target.square().sum(dim=1).sqrt().mean(dim=(1, 2))
-        share: Tensor = (chroma / self._recipe.grey_chroma).clamp(self._recipe.grey_weight, 1.0)
+        share = (chroma / self._recipe.grey_chroma).clamp(self._recipe.grey_weight, 1.0)
+        share = torch.where(chroma < DRAWN_CHROMA, 1.0, share)
         return share / share.mean()
 
     def _thin(

@@ -71,7 +71,7 @@ class DataRecipe(_Settings):
     min_chroma: float = Field(default=3.0, ge=0)
     """Photos with a lower mean of max(R,G,B) − min(R,G,B), 0…255, are taken for grey: left out."""
     cards: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the pictures that are drawn titles and leaders, whose truth is neutral."""
+    """Share of the pictures that are drawn titles, leaders and charts, whose truth is neutral."""
 
 
 class PhaseRecipe(_Settings):
@@ -122,7 +122,7 @@ class LossRecipe(_Settings):
     grey_chroma: float = Field(default=6.0, gt=0)
     """Pictures with a mean target chroma below this count less, in proportion."""
     grey_weight: float = Field(default=0.25, ge=0, le=1)
-    """…but never less than this."""
+    """…but never less than this. Without any chroma it is a drawn card, which counts in full."""
     cell_step: int = Field(default=2, ge=1, le=4)
     """Only every n-th row and column of the output enters the loss, another set each step:
     neighbouring cells say nearly the same."""
@@ -251,8 +251,6 @@ class Recipe(_Settings):
         total = sum(phase.share for phase in self.phases)
         if not math.isclose(total, 1.0, abs_tol=1e-6):
             raise ValueError(f"the shares of the phases add up to {total:g}, not 1")
-        if self.gan and self.loss.kind == "bins":
-            raise ValueError("gan needs a regression loss: set loss.kind to l1, mse or huber")
         if self.gan and self.optimizer.schedule == "plateau":
             raise ValueError("gan trains with optimizer.schedule cosine or constant, not plateau")
         if self.optimizer.schedule == "plateau" and self.optimizer.warmup_steps:
