@@ -57,6 +57,9 @@ class NetworkSettings(_Settings):
     """Frames given to the network at a time; None is what fits a GPU, or one for each CPU core."""
     short_side: int | None = Field(default=None, ge=32, le=2048)
     """Short side in pixels of the picture the network sees; None takes the checkpoint's own."""
+    skip_repeats: bool = True
+    """Frames that show what the one before shows (pull-down, held drawings, titles) get its colours
+    without the network; see `vidcolor.temporal.repeats`."""
     vividness: float = Field(default=1.0, ge=0.25, le=4.0)
     """How far the network commits itself where it is unsure, for networks with ab bins. Above 1 it
     divides the temperature at which bins are decoded, which is more vivid; below 1 colours are

@@ -39,6 +39,7 @@ from vidcolor.report import ProgressEvent, ProgressMeter, RunReport, read_notice
 from vidcolor.source_color import FrameColor, SourceColor, frame_color, kept_chroma
 from vidcolor.source_shots import SourceShots
 from vidcolor.stages import StageClock, run_stages
+from vidcolor.temporal.repeats import PERIOD, RepeatFinder
 from vidcolor.temporal.segment_planner import SegmentPlanner
 from vidcolor.temporal.shot_list import ListedShot, ShotList, ShotWalk
 from vidcolor.temporal.shot_looks import ShotLooks
@@ -64,6 +65,8 @@ class Work:
     """What the decoded chroma holds."""
     listed: ListedShot | None = None
     """By the shot list, if there is one."""
+    is_repeat: bool = False
+    """Of the frame before it: it gets the same ``ab``."""
     ab: AbPlanes | None = None
     steps: HalfUnits | None = None
     """Of steadied ab."""
@@ -141,6 +144,9 @@ class FilmRun:
         self.grid: NetworkGrid = colorizer.grid(
             video.width, video.height, video.sample_aspect_ratio, video.rotation
         )
+        self.repeats = RepeatFinder(video.layout.bit_depth)
+        self.frames_repeated = 0
+        """Of this run, those that did not go through the network."""
         self.carried: CarriedColors | None = None
         """Of edits."""
         self.looks = ShotLooks(settings.look, shots)
@@ -234,7 +240,7 @@ class FilmRun:
 
     def _read(self) -> Iterator[Work]:
         # Frames before the first that have a say in it.
-        needed = self.first_frame - self.smoother.overlap[0]
+        needed = max(0, self.first_frame - self.smoother.overlap[0]) // PERIOD * PERIOD
         for frame in self.clock.timed("decode", self.reader):
             self.pts.append(frame.pts)
             listed = self.listed.next(self._time_s(frame)) if self.listed else None
@@ -265,24 +271,35 @@ class FilmRun:
     def _predict(self, works: Iterator[Work]) -> Iterable[Work]:
         size = self.colorizer.fix_batch(self.grid)
         batch: list[Work] = []
+        ab: AbPlanes | None = None
         for work in works:
+            if self.settings.network.skip_repeats:
+                work.is_repeat = self.repeats.is_repeat(work.frame.index, work.small.codes)
             batch.append(work)
-            if len(batch) == size or sum(w.nbytes for w in batch) > BATCH_LIMIT_BYTES:
-                yield from self._predict_batch(batch)
+            new = sum(not work.is_repeat for work in batch)
+            if new == size or sum(work.nbytes for work in batch) > BATCH_LIMIT_BYTES:
+                ab = self._predict_batch(batch, ab)
+                yield from batch
                 batch = []
         if batch:
-            yield from self._predict_batch(batch)
+            self._predict_batch(batch, ab)
+            yield from batch
 
-    def _predict_batch(self, batch: list[Work]) -> list[Work]:
-        predicted = self.clock.call(
-            "network",
-            self.colorizer.predict,
-            [work.small.lightness for work in batch],
-            self.grid.quarter_turns,
+    def _predict_batch(self, batch: list[Work], ab: AbPlanes | None) -> AbPlanes | None:
+        """Fill in every frame's ab; ``ab`` and what is returned are those of the last one."""
+        new = [work for work in batch if not work.is_repeat]
+        predicted = iter(
+            self.clock.call(
+                "network",
+                self.colorizer.predict,
+                [work.small.lightness for work in new],
+                self.grid.quarter_turns,
+            )
         )
-        for work, ab in zip(batch, predicted, strict=True):
-            work.ab = ab
-        return batch
+        for work in batch:
+            work.ab = ab = ab if work.is_repeat else next(predicted)
+        self.frames_repeated += len(batch) - len(new)
+        return ab
 
     def _render(self, works: Iterator[Work]) -> Iterable[Work]:
         shots_before: int | None = None
@@ -452,6 +469,7 @@ class FilmRun:
             frames_in=len(self.pts),
             frames_out=verification.frames,
             frames_resumed=self.first_frame,
+            frames_repeated=self.frames_repeated,
             luma_identical=self.written.luma_identical_frames if self._keeps_luma else 0,
             undecodable_packets=read.undecodable_packets,
             shots=self.progress.shot + 1 if self.progress.frames_written else 0,

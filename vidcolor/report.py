@@ -49,6 +49,8 @@ class RunReport:
     """Frames found in the finished file."""
     frames_resumed: int
     """Of these, frames that an interrupted run had already coloured."""
+    frames_repeated: int
+    """Frames that show what the frame before shows, and were given its colours."""
     luma_identical: int
     """Frames whose luma entered the encoder exactly as it was decoded."""
     undecodable_packets: int

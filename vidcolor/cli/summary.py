@@ -37,7 +37,7 @@ def report_rows(report: RunReport) -> Iterable[tuple[str, str]]:
     yield "checked", _checked(report)
     yield from _named("streams", [stream_line(stream) for stream in report.streams])
     yield "shots", str(report.shots)
-    yield "network", f"{report.checkpoint} on {report.device} ({report.precision})"
+    yield "network", _network(report)
     stages = ", ".join(f"{name} {ms:.1f}" for name, ms in report.stage_ms.items())
     yield "time", f"{clock(report.wall_s)}, {report.fps:.1f} fps"
     yield "ms/frame", f"{stages} (stages overlap)"
@@ -51,6 +51,12 @@ def _frames(report: RunReport) -> str:
     done = report.frames_resumed
     before = f", {done} of them by an interrupted run" if done else ""
     return f"{report.frames_in} in, {report.frames_out} out{before}, {size} {report.codec}{bad}"
+
+
+def _network(report: RunReport) -> str:
+    spared = report.frames_repeated
+    repeats = f"; spared {spared} frames that repeat the one before" if spared else ""
+    return f"{report.checkpoint} on {report.device} ({report.precision}){repeats}"
 
 
 def _luma(report: RunReport) -> str:
