@@ -64,7 +64,7 @@ _TAIL = {
 EXPERIMENTS: dict[str, dict[str, Any]] = {
     "base": {},
     "scratch": {"init": None},
-    "no-rebalancing": {"loss.rebalance": 1.0},
+    "rebalancing": {"loss.rebalance": 0.75},
     "more-rebalancing": {"loss.rebalance": 0.5},
     "no-huber": {"loss.huber": 0.0},
     "more-huber": {"loss.huber": 0.2},
