@@ -39,7 +39,7 @@ from vidcolor.report import ProgressEvent, ProgressMeter, RunReport, read_notice
 from vidcolor.source_color import FrameColor, SourceColor, frame_color, kept_chroma
 from vidcolor.source_shots import SourceShots
 from vidcolor.stages import StageClock, run_stages
-from vidcolor.temporal.repeats import PERIOD, RepeatFinder
+from vidcolor.temporal.repeats import RepeatFinder
 from vidcolor.temporal.segment_planner import SegmentPlanner
 from vidcolor.temporal.shot_list import ListedShot, ShotList, ShotWalk
 from vidcolor.temporal.shot_looks import ShotLooks
@@ -240,7 +240,7 @@ class FilmRun:
 
     def _read(self) -> Iterator[Work]:
         # Frames before the first that have a say in it.
-        needed = max(0, self.first_frame - self.smoother.overlap[0]) // PERIOD * PERIOD
+        needed = self.repeats.begin(self.first_frame - self.smoother.overlap[0])
         for frame in self.clock.timed("decode", self.reader):
             self.pts.append(frame.pts)
             listed = self.listed.next(self._time_s(frame)) if self.listed else None

@@ -42,11 +42,21 @@ def test_a_slow_fade_does_not_stay_behind() -> None:
 
 
 def test_what_a_frame_repeats_does_not_depend_on_where_reading_began() -> None:
-    frames = [np.full((64, 64), 100 + n, np.uint8) for n in range(2 * PERIOD + 5)]
-    whole = repeats(frames)
-    assert repeats(frames[PERIOD:], first=PERIOD) == whole[PERIOD:]
-    still = [picture() for _ in range(2 * PERIOD)]
-    assert repeats(still) == 2 * ([False] + (PERIOD - 1) * [True])
+    fade = [np.full((64, 64), 60 + n, np.uint8) for n in range(3 * PERIOD)]
+    for frames in (fade, [picture() for _ in range(3 * PERIOD)]):
+        whole = repeats(frames)
+        for index in range(1, 3 * PERIOD):
+            begin = RepeatFinder.begin(index)
+            assert repeats(frames[begin:], first=begin)[index - begin :] == whole[index:]
+
+
+def test_a_still_is_looked_at_again_now_and_then() -> None:
+    assert repeats([picture() for _ in range(3 * PERIOD)]).count(False) == 3
+
+
+def test_no_frame_of_a_pull_down_is_missed() -> None:
+    shown = [picture(seed=n - n // 5 - (n % 5 == 4), noise=1.0) for n in range(80)]
+    assert [n for n, repeated in enumerate(repeats(shown)) if repeated] == list(range(4, 80, 5))
 
 
 def test_a_picture_smaller_than_a_cell() -> None:

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from vidcolor.frames import Plane
+
+Cells = npt.NDArray[np.floating]
+"""(rows, columns) means of cells."""
 
 CELL = 8
 """Pixels of the network's picture a side."""
@@ -21,8 +25,11 @@ that a pull-down doubled differ by up to 1 after a lossy codec, a slowly moving 
 than 2."""
 
 PERIOD = 8
-"""Each frame whose index is a multiple of this is new whatever it shows, so that what a frame
-repeats depends on no frames before that one."""
+"""At every multiple of this a repeat of more than one frame ends whatever is shown, so that what a
+frame repeats depends on few frames before it, and a drift is not carried along."""
+
+LEAD = 2
+"""Frames before a multiple of `PERIOD` from which on reading must begin."""
 
 
 class RepeatFinder:
@@ -36,7 +43,14 @@ class RepeatFinder:
 
     def __init__(self, bit_depth: int) -> None:
         self._limit = LARGEST_CHANGE * 2 ** (bit_depth - 8)
-        self._cells: np.ndarray | None = None
+        self._last: Cells | None = None
+        self._last_is_like_its_last = False
+        self._new: Cells | None = None
+
+    @staticmethod
+    def begin(index: int) -> int:
+        """The frame to begin with for the same answers from ``index`` on as for the whole film."""
+        return max(0, index // PERIOD * PERIOD - LEAD)
 
     def is_repeat(self, index: int, codes: Plane) -> bool:
         """Whether it is.
@@ -44,15 +58,20 @@ class RepeatFinder:
         Parameters
         ----------
         index:
-            0-based number of the frame in the film. Begin with a multiple of `PERIOD`.
+            0-based number of the frame in the film.
         codes:
             (h, w) luma codes of the picture that the network sees.
         """
         height, width = codes.shape
         size = max(1, width // CELL), max(1, height // CELL)
         cells = cv2.resize(codes.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-        may_repeat = index % PERIOD and self._cells is not None
-        if may_repeat and float(np.abs(cells - self._cells).max()) <= self._limit:
-            return True
-        self._cells = cells
-        return False
+        is_like_last = self._alike(cells, self._last)
+        may_repeat = index % PERIOD or not self._last_is_like_its_last
+        is_repeat = bool(is_like_last and may_repeat and self._alike(cells, self._new))
+        if not is_repeat:
+            self._new = cells
+        self._last, self._last_is_like_its_last = cells, is_like_last
+        return is_repeat
+
+    def _alike(self, cells: Cells, others: Cells | None) -> bool:
+        return others is not None and float(np.abs(cells - others).max()) <= self._limit
