@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vidcolor import __version__
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import LookSettings, load_preset, override, validate_settings
 from vidcolor.hints import HintList, read_hints
 from vidcolor.jobs.run import color_film
 from vidcolor.look import Look
 from vidcolor.media.images import check_image_output, default_image_output, read_image, write_image
+from vidcolor.media.still_image import StillImage
+from vidcolor.media.xmp import marked_packet
 from vidcolor.report import ProgressEvent, RunReport
 from vidcolor.stills import color_still
 
@@ -117,5 +121,11 @@ def colorize_image(
     rgb: Any = color_still(
         still, colorizer.predict_plane, Look.from_settings(look), hints.hints if hints else ()
     )
-    write_image(target, rgb, still)
+    write_image(target, rgb, _marked(still, colorizer) if look.strength else still)
     return target
+
+
+def _marked(still: StillImage, colorizer: Colorizer) -> StillImage:
+    """A photo whose metadata says where its colours are from."""
+    version = f"{__version__}, network {colorizer.info.name} sha256 {colorizer.info.sha256}"
+    return replace(still, xmp=marked_packet(still.xmp, "vidcolor", version))

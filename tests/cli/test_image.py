@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from tests.cli.conftest import Program, error_line
+from vidcolor.media.images import read_image
+from vidcolor.media.xmp import SOURCE_TYPE
 
 
 def make_photo(path: Path, *, width: int = 48, height: int = 40) -> Path:
@@ -261,3 +263,13 @@ def test_hints_on_odd_sizes_in_16_bits(
     assert color(tmp_path / "a.png", "--hints", tmp_path / "hints.csv").exit_code == 0
     rgb = colors(tmp_path / "a.color.png")
     assert rgb[0, 0, 0] > rgb[0, 0, 1] + 60
+
+
+def test_a_photo_says_where_its_colours_are_from(color: Program, tmp_path: Path) -> None:
+    photo = make_photo(tmp_path / "a.png")
+    assert color(photo, "-o", tmp_path / "b.jpg").exit_code == 0
+    said = read_image(tmp_path / "b.jpg").xmp or b""
+    assert SOURCE_TYPE.encode() in said
+    assert b"0.1.0, network untrained sha256 " in said
+    assert color(photo, "-o", tmp_path / "grey.jpg", "--strength", "0").exit_code == 0
+    assert read_image(tmp_path / "grey.jpg").xmp is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,7 @@ from vidcolor.errors import (
 )
 from vidcolor.media import image_writer
 from vidcolor.media.icc import srgb_profile
+from vidcolor.media.image_writer import JPEG_XMP_BYTES
 from vidcolor.media.images import (
     StillImage,
     check_image_output,
@@ -27,6 +29,7 @@ from vidcolor.media.images import (
     read_image,
     write_image,
 )
+from vidcolor.media.xmp import RDF, clean_packet, marked_packet
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (70, 45, 3)).astype(np.uint8)
@@ -126,6 +129,33 @@ def test_what_is_written_is_read_back_the_same(tmp_path: Path, name: str, deep: 
     assert again.bit_depth == still.bit_depth
     assert again.dpi == pytest.approx(still.dpi, abs=0.1)
     assert not again.is_color
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.jpg", "a.webp"])
+def test_xmp_is_written_and_read_back(tmp_path: Path, name: str, deep: bool) -> None:
+    rgb = RGB16 if deep else RGB
+    packet = marked_packet(None, "vidcolor", "0.1 – é")
+    write_image(tmp_path / name, rgb, replace(make_still(rgb, metadata=True), xmp=packet))
+    assert read_image(tmp_path / name).xmp == clean_packet(packet) == packet
+    with Image.open(tmp_path / name) as image:
+        told = image.info["xmp"] if not name.endswith("tif") else image.tag_v2[700]
+        assert told == packet
+        assert image.getexif()[0x010F] == "Zeiss"
+
+
+def test_a_jpeg_with_little_room_keeps_what_is_ours(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    large = f'<r:RDF xmlns:r="{RDF}"><r:Description a="{"x" * JPEG_XMP_BYTES}"/></r:RDF>'.encode()
+    packet = marked_packet(clean_packet(large), "vidcolor", "0.1")
+    with caplog.at_level(logging.WARNING):
+        for name in ("a.jpg", "a.png"):
+            write_image(tmp_path / name, RGB, replace(make_still(RGB), xmp=packet))
+    assert caplog.text.count("no room for all of the photo's XMP") == 1
+    small = read_image(tmp_path / "a.jpg").xmp
+    assert small == marked_packet(None, "vidcolor", "0.1")
+    assert read_image(tmp_path / "a.png").xmp == packet
 
 
 def test_formats_of_8_bits_get_8_bits_and_say_so(

@@ -16,6 +16,7 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from tests.media.icc_profiles import ADOBE_RGB_TO_D50, gamma_curve, gray_profile, rgb_profile
 from vidcolor.color import luma_from_rgb_codes
@@ -514,3 +515,25 @@ def test_of_several_pages_the_first_is_read(
     with caplog.at_level(logging.WARNING):
         np.testing.assert_array_equal(read_image(path).luma, GRAY)
     assert "holds 2 pictures" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif"])
+def test_xmp_of_other_programs(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    packet = b'<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">%s</r:RDF>'
+    picture = Image.new("L", (8, 6))
+    for content, is_kept in ((b"<r:Description/>", True), (b"<", False)):
+        whole = packet % content
+        if name == "a.png":
+            text = PngInfo()
+            text.add_itxt("XML:com.adobe.xmp", whole.decode(), zip=True)
+            picture.save(tmp_path / name, pnginfo=text)
+        elif name == "a.tif":
+            picture.save(tmp_path / name, tiffinfo={700: whole})
+        else:
+            picture.save(tmp_path / name, xmp=whole)
+        with caplog.at_level(logging.WARNING):
+            found = read_image(tmp_path / name).xmp
+        assert (found is not None) is is_kept
+        assert ("XMP metadata cannot be read" in caplog.text) is not is_kept
+        if found is not None:
+            assert b"<r:Description/>" in found

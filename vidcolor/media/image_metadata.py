@@ -25,6 +25,9 @@ DESCRIPTIVE_TAGS = frozenset(
 """Tags of the first EXIF directory that are kept. All others describe how the source file stores
 its pixels, which does not hold for the output, or point to its thumbnail, which is grey."""
 
+XMP_TAG = 700
+"""Tag of a TIFF's first directory that holds its XMP packet (XMP specification, part 3)."""
+
 _EXIF_PREFIX = b"Exif\0\0"
 _SRGB_COLOR_SPACE = 1
 _INCH, _CENTIMETER = 2, 3
@@ -39,6 +42,8 @@ class ImageMetadata:
     exif: Image.Exif
     orientation: int = 1
     """EXIF orientation, 1…8."""
+    xmp: bytes | None = None
+    """The XMP packet as it is."""
     dpi: tuple[float, float] | None = None
     icc_profile: bytes | None = None
     is_upright: bool = False
@@ -94,10 +99,12 @@ def read_metadata(image: Image.Image | None, path: Path, is_tiff: bool) -> Image
     profile = info.get("icc_profile")
     if is_tiff:
         profile = _exif_value(exif, Base.InterColorProfile)
+    xmp = _exif_value(exif, XMP_TAG) if is_tiff else info.get("xmp")
     orientation = _exif_value(exif, Base.Orientation)
     return ImageMetadata(
         exif=exif,
         orientation=orientation if orientation in range(1, 9) else 1,
+        xmp=xmp if isinstance(xmp, bytes) and xmp else None,
         dpi=_valid_dpi(info.get("dpi") or _dpi_from_exif(exif)),
         icc_profile=profile if isinstance(profile, bytes) and profile else None,
     )

@@ -6,6 +6,7 @@ import itertools
 import logging
 import struct
 import zlib
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
@@ -13,12 +14,15 @@ from typing import Any, cast
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin, TiffTags
 from PIL.ExifTags import IFD, Base
+from PIL.PngImagePlugin import PngInfo
 
 from vidcolor.errors import EncoderError, SettingsError
 from vidcolor.media.atomic import AtomicFile, check_output, output_error
+from vidcolor.media.image_metadata import XMP_TAG
 from vidcolor.media.still_image import StillImage
+from vidcolor.media.xmp import only_marks
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +38,12 @@ FORMATS = {
 
 MAX_SIDE = {"JPEG": 65500, "WEBP": 16383}
 """Longest side that a format can hold (libjpeg's JPEG_MAX_DIMENSION, VP8's 14 bits)."""
+
+JPEG_XMP_BYTES = 65_502
+"""Most bytes of XMP in a JPEG, which has 64 KiB for each of its segments."""
+
+PNG_XMP_KEYWORD = "XML:com.adobe.xmp"
+"""Keyword of the text in a PNG that is its XMP packet (XMP specification, part 3)."""
 
 JPEG_QUALITY = 95
 """With full chroma: luma is coded again, so nearly transparently."""
@@ -106,6 +116,9 @@ def write_image(path: str | Path, rgb: Rgb, still: StillImage) -> None:
     name = _format_of(path)
     _check_side(path, name, rgb)
     pixels = _fit_format(path, name, _with_alpha(rgb, still))
+    if name == "JPEG" and len(still.xmp or b"") > JPEG_XMP_BYTES:
+        log.warning("%s: JPEG has no room for all of the photo's XMP metadata, which is lost", path)
+        still = replace(still, xmp=only_marks(still.xmp or b""))
     data = _encode(name, pixels, still)
     file = AtomicFile(path)
     try:
@@ -159,13 +172,25 @@ def _encode(name: str, pixels: Rgb, still: StillImage) -> bytes:
     if pixels.dtype == np.uint16:
         return _deep_png(pixels, still)
     options = dict(_SAVE_OPTIONS[name])
-    metadata = {"exif": still.exif, "icc_profile": still.icc_profile, "dpi": still.dpi}
+    metadata: dict[str, Any] = {
+        "exif": still.exif,
+        "icc_profile": still.icc_profile,
+        "dpi": still.dpi,
+    }
+    if still.xmp is not None:
+        metadata |= {"pnginfo": _png_text(still.xmp)} if name == "PNG" else {"xmp": still.xmp}
     options |= {key: value for key, value in metadata.items() if value is not None}
     if name == "WEBP":
         options.pop("dpi", None)  # it has no place for it but EXIF
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, name, **options)
     return buffer.getvalue()
+
+
+def _png_text(packet: bytes) -> PngInfo:
+    text = PngInfo()
+    text.add_itxt(PNG_XMP_KEYWORD, packet.decode())
+    return text
 
 
 def _deep_png(pixels: Rgb, still: StillImage) -> bytes:
@@ -188,6 +213,8 @@ def _deep_png(pixels: Rgb, still: StillImage) -> bytes:
         chunks += _png_chunk(b"pHYs", struct.pack(">IIB", *per_meter, 1))
     if still.exif is not None:
         chunks += _png_chunk(b"eXIf", still.exif[6:])
+    if still.xmp is not None:  # not compressed, without language and translated keyword
+        chunks += _png_chunk(b"iTXt", PNG_XMP_KEYWORD.encode() + bytes(5) + still.xmp)
     header_end = 8 + 25  # signature and IHDR, which is always first and 25 bytes
     return png[:header_end] + chunks + png[header_end:]
 
@@ -248,6 +275,9 @@ def _tiff_directory(pixels: Rgb, still: StillImage) -> TiffImagePlugin.ImageFile
         directory[Base.ResolutionUnit] = 2
     if still.icc_profile is not None:
         directory[Base.InterColorProfile] = still.icc_profile
+    if still.xmp is not None:
+        directory.tagtype[XMP_TAG] = TiffTags.BYTE
+        directory[XMP_TAG] = still.xmp
     return directory
 
 

@@ -24,6 +24,7 @@ from vidcolor.media.image_pixels import (
 from vidcolor.media.image_writer import check_image_output, default_image_output, write_image
 from vidcolor.media.safety import check_input_path
 from vidcolor.media.still_image import StillImage
+from vidcolor.media.xmp import clean_packet
 
 __all__ = [
     "MAX_PIXELS",
@@ -71,7 +72,11 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     UnsupportedCodecError
         If its pixels are of a kind that is not read, such as floating point.
     """
-    return _still_image(*_read(path, max_pixels))
+    name, metadata, pixels = _read(path, max_pixels)
+    still = _still_image(name, metadata, pixels)
+    if metadata.xmp is not None and still.xmp is None:
+        log.warning("%s: its XMP metadata cannot be read and is not kept", path)
+    return still
 
 
 def read_rgb(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Rgb8:
@@ -108,6 +113,7 @@ def _still_image(name: str, metadata: ImageMetadata, pixels: Pixels) -> StillIma
         bit_depth=pixels.bit_depth,
         alpha=None if pixels.alpha is None else turn_upright(pixels.alpha, turn),
         exif=metadata.upright_exif(width, height),
+        xmp=None if metadata.xmp is None else clean_packet(metadata.xmp),
         icc_profile=srgb_profile() if metadata.icc_profile else None,
         dpi=metadata.upright_dpi(),
         source_format=name,

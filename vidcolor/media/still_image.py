@@ -20,6 +20,8 @@ class StillImage:
     """(H, W) opacity of the same depth, not premultiplied; None where all is opaque."""
     exif: bytes | None = None
     """The EXIF block to write, ``Exif\\0\\0`` first, its orientation already 1."""
+    xmp: bytes | None = None
+    """The XMP packet to write, without what is not true of the output."""
     icc_profile: bytes | None = None
     """sRGB's profile if the source had any profile, so that the output has one too."""
     dpi: tuple[float, float] | None = None
