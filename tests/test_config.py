@@ -35,6 +35,7 @@ def test_film_differs_from_the_defaults_only_in_what_it_names() -> None:
 def test_what_archive_promises() -> None:
     archive = load_preset("archive")
     assert archive.strict_streams
+    assert archive.report
     assert (archive.encode.codec, archive.encode.container) == ("ffv1", "mkv")
 
 

@@ -486,7 +486,8 @@ class TestNothingIsPassedOff:
                 source, tmp_path / "out.mkv", settings_of("archive"), colorizer=colorizer
             )
         finally:
-            assert {p.name for p in tmp_path.iterdir()} <= {"film.mkv", "out.mkv"}
+            names = {"film.mkv", "out.mkv", "out.mkv.vidcolor.json"}
+            assert {p.name for p in tmp_path.iterdir()} <= names
 
     def test_a_lost_frame(self, tmp_path, colorizer, monkeypatch):
         flush = TemporalSmoother.flush

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from fractions import Fraction
 
@@ -9,7 +10,14 @@ import numpy as np
 import pytest
 
 from vidcolor.frames import ColorTags, EncodeTarget, Frame, PixelLayout
-from vidcolor.luma import SMALL_SHORT_SIDE, luma_crc, small_luma, target_luma
+from vidcolor.luma import (
+    SMALL_SHORT_SIDE,
+    FrameHashes,
+    luma_crc,
+    luma_sha256,
+    small_luma,
+    target_luma,
+)
 
 RAMP = np.arange(64, dtype=np.uint8).reshape(8, 8)
 
@@ -51,3 +59,29 @@ def test_small_luma_has_eight_bits_and_keeps_its_shape(bit_depth):
     assert small.shape == (SMALL_SHORT_SIDE, 256)
     assert (small == 200).all()
     assert small_luma(Frame(0, plane[:40, :60], 0, Fraction(1, 24)), bit_depth).shape == (40, 60)
+
+
+class TestHashes:
+    @pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2"])
+    def test_of_a_plane(self, dtype: str) -> None:
+        wide = np.arange(48, dtype=dtype).reshape(6, 8)
+        packed = np.arange(48, dtype=dtype.replace(">", "<")).reshape(6, 8)[:, :5].copy()
+        assert luma_sha256(wide[:, :5]) == hashlib.sha256(packed.tobytes()).digest()
+
+    def test_parts_are_joined(self) -> None:
+        digests = [luma_sha256(RAMP + index) for index in range(5)]
+        whole, first, joined = FrameHashes(), FrameHashes(), FrameHashes()
+        for digest in digests:
+            whole.append(digest)
+        for digest in digests[:2]:
+            first.append(digest)
+        joined.extend_hex(first.hex())
+        joined.extend_hex(whole.hex(2))
+        assert list(joined) == list(whole) == digests
+        assert joined[-1] == digests[-1]
+        assert joined[1:3] == digests[1:3]
+        lines = "".join(digest.hex() + "\n" for digest in digests)
+        assert joined.total() == whole.total() == hashlib.sha256(lines.encode()).hexdigest()
+        assert first.total() != whole.total()
+        with pytest.raises(IndexError):
+            joined[5]

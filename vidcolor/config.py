@@ -151,6 +151,8 @@ class RunSettings(_Settings):
     """Accept a source that ends early or has undecodable packets."""
     allow_drop: bool = False
     """Go on when the container cannot hold a stream; otherwise ``strict_streams`` decides."""
+    report: bool = False
+    """Write a report of the run beside the output; see docs/report.md."""
     strict_streams: bool = False
     """A stream that would be dropped stops the run unless ``allow_drop``."""
     allow_hdr: bool = False

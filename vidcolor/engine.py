@@ -24,9 +24,9 @@ from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid, SmallPicture
 from vidcolor.config import WORK_LEAST_S, RunSettings
 from vidcolor.edit_carrier import CarriedColors
 from vidcolor.errors import Interrupted, VerificationError
-from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo
+from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo, Plane
 from vidcolor.look import mixed
-from vidcolor.luma import luma_crc, target_luma
+from vidcolor.luma import FrameHashes, luma_crc, luma_sha256, target_luma
 from vidcolor.media.output import Writer, verify_any
 from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan
 from vidcolor.media.reader import FilmReader
@@ -156,8 +156,11 @@ class FilmRun:
         self.earlier_pts = array("q")
         """Of those in an earlier run's segments."""
         self.segment_pts: list[int] = []
-        self.luma_crcs = array("L") if plan.is_lossless else None
-        self.crcs_in_segments = 0
+        self.source_luma = FrameHashes()
+        """Of each frame as it was decoded."""
+        self.encoder_luma = FrameHashes() if self._changes_luma else self.source_luma
+        """As it entered the encoder."""
+        self.hashes_in_segments = 0
         self.written = WriteReport()
 
     def go_on_after(self, segments: SegmentFolder) -> None:
@@ -174,10 +177,11 @@ class FilmRun:
         self.source_shots.restore(state["source_shots"])
         self.frames_without_color = state["frames_without_color"]
         self.progress.go_on_after(self.first_frame, self.first_shot)
-        if self.luma_crcs is not None:
-            for record in segments.finished:
-                self.luma_crcs.extend(record.state["luma_crcs"])
-            self.crcs_in_segments = len(self.luma_crcs)
+        for record in segments.finished:
+            self.source_luma.extend_hex(record.state["source_luma"])
+            if self._changes_luma:
+                self.encoder_luma.extend_hex(record.state["encoder_luma"])
+        self.hashes_in_segments = len(self.source_luma)
         log.warning(
             "%s: going on after %d frames of an earlier run", self.info.path, self.first_frame
         )
@@ -200,8 +204,8 @@ class FilmRun:
             writer,
             self.info,
             self.pts,
-            self.luma_crcs,
-            self._watch_verification,
+            self.encoder_luma if self.plan.is_lossless else None,
+            self.watch_verification,
         )
 
     def _color(self, writer: Writer) -> None:
@@ -230,7 +234,8 @@ class FilmRun:
     def _watch_joining(self) -> None:
         self._watch("join")
 
-    def _watch_verification(self) -> None:
+    def watch_verification(self) -> None:
+        """Show progress; `Interrupted` is raised if the run was cancelled."""
         self._watch("verify")
 
     def _watch(self, stage: str) -> None:
@@ -380,10 +385,14 @@ class FilmRun:
             self.clock.call("encode", writer.write, work.colored)
             self.segment_pts.append(work.frame.pts)
             self._keep(work, writer)
-            if self.luma_crcs is not None:
-                self.luma_crcs.append(self.clock.call("checksum", luma_crc, work.colored.luma))
+            self.clock.call("checksum", self._hash_luma, work.frame.luma, work.colored.luma)
             self.progress.count(self._time_s(work.frame), work.shot)
             yield None
+
+    def _hash_luma(self, decoded: Plane, encoded: Plane) -> None:
+        self.source_luma.append(luma_sha256(decoded))
+        if self._changes_luma:
+            self.encoder_luma.append(luma_sha256(encoded))
 
     def _keep(self, work: Work, writer: Writer) -> None:
         if self.settings.keep_work and isinstance(writer, FilmWriter):
@@ -400,10 +409,16 @@ class FilmRun:
         if self.cache is not None:
             self.cache.finish()
             self.cache = None
-        if self.luma_crcs is not None:
-            state["luma_crcs"] = self.luma_crcs[self.crcs_in_segments :].tolist()
-            self.crcs_in_segments = len(self.luma_crcs)
+        state["source_luma"] = self.source_luma.hex(self.hashes_in_segments)
+        if self._changes_luma:
+            state["encoder_luma"] = self.encoder_luma.hex(self.hashes_in_segments)
+        self.hashes_in_segments = len(self.source_luma)
         self.clock.call("encode", writer.end_segment, state)
+
+    @property
+    def _changes_luma(self) -> bool:
+        """What enters the encoder is another plane than the decoder's: shifted or scaled."""
+        return bool(self.target.luma_shift) or self.plan.is_scaled
 
     @property
     def _keeps_luma(self) -> bool:
@@ -458,11 +473,13 @@ class FilmRun:
         """Everything that was counted."""
         frames = max(1, self.frames_rendered)
         read = self.reader.report
+        is_pictures = self.plan.container == IMAGE_SEQUENCE
         return RunReport(
             source=self.info.path,
             output=str(output),
             preset=self.settings.preset,
             checkpoint=self.colorizer.info.name,
+            checkpoint_sha256=self.colorizer.info.sha256,
             checkpoint_licence=self.colorizer.info.licence,
             device=str(self.colorizer.device),
             precision=self.colorizer.precision,
@@ -471,6 +488,8 @@ class FilmRun:
             frames_resumed=self.first_frame,
             frames_repeated=self.frames_repeated,
             luma_identical=self.written.luma_identical_frames if self._keeps_luma else 0,
+            source_luma_sha256=self.source_luma.total(),
+            encoder_luma_sha256=None if is_pictures else self.encoder_luma.total(),
             undecodable_packets=read.undecodable_packets,
             shots=self.progress.shot + 1 if self.progress.frames_written else 0,
             codec=self.plan.codec,

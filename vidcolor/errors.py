@@ -24,7 +24,8 @@ VidcolorError
 │   ├── VerificationError          25   the finished file is not what it should be
 │   ├── EncoderOptionError         26   an option that the encoder does not know
 │   ├── EncoderError               27   the encoder refused to open or to encode
-│   └── JobBusyError               28   another run with these settings is making the same output
+│   ├── JobBusyError               28   another run with these settings is making the same output
+│   └── FilmDiffersError           29   vidcolor verify found a difference
 ├── CheckpointError
 │   ├── UnknownCheckpointError     30   no such name or file
 │   ├── DamagedCheckpointError     31   not readable, or its sha256 does not match
@@ -171,9 +172,19 @@ class StreamDropError(OutputError):
 
 
 class VerificationError(OutputError):
-    """The finished file was re-opened and is not what was asked for; it was not renamed."""
+    """The finished file was re-opened and is not what was asked for; it was not renamed.
+
+    Parameters
+    ----------
+    difference:
+        What differs, without what became of the file; None is all of ``message``.
+    """
 
     exit_code = 25
+
+    def __init__(self, message: str, difference: str | None = None) -> None:
+        super().__init__(message)
+        self.difference = difference or message
 
 
 class EncoderOptionError(OutputError):
@@ -192,6 +203,12 @@ class JobBusyError(OutputError):
     """Another run is making the same output, or works on what should be deleted."""
 
     exit_code = 28
+
+
+class FilmDiffersError(OutputError):
+    """A coloured film does not keep what its source has, or is not the one that was made."""
+
+    exit_code = 29
 
 
 class CheckpointError(VidcolorError):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
+from collections.abc import Sequence
+from typing import overload
 
 import cv2
 import numpy as np
@@ -40,6 +43,60 @@ def small_luma(frame: Frame, bit_depth: int) -> npt.NDArray[np.uint8]:
     small = cv2.resize(frame.luma, size, interpolation=cv2.INTER_AREA)
     eight_bits: npt.NDArray[np.uint8] = (small >> (bit_depth - 8)).astype(np.uint8)
     return eight_bits
+
+
+def luma_sha256(luma: Plane) -> bytes:
+    """SHA-256 of a luma plane's code values, rows packed, two little-endian bytes above 8 bits.
+
+    ``ffmpeg -vf extractplanes=y -f framehash`` gives the same.
+    """
+    values = np.ascontiguousarray(luma, luma.dtype.newbyteorder("<"))
+    return hashlib.sha256(values.data).digest()
+
+
+class FrameHashes(Sequence[bytes]):
+    """`luma_sha256` of each frame of a film, in order; 32 bytes each.
+
+    Those of a film's parts can be joined: `total` does not depend on how it was divided.
+    """
+
+    def __init__(self) -> None:
+        self._digests = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._digests) // _DIGEST_BYTES
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        place = range(len(self))[index] * _DIGEST_BYTES
+        return bytes(self._digests[place : place + _DIGEST_BYTES])
+
+    def append(self, digest: bytes) -> None:
+        """One more frame."""
+        self._digests += digest
+
+    def extend_hex(self, text: str) -> None:
+        """More frames, from `hex` of others."""
+        self._digests += bytes.fromhex(text)
+
+    def hex(self, first: int = 0) -> str:
+        """Of all frames from number ``first`` on, without anything between them."""
+        return self._digests[first * _DIGEST_BYTES :].hex()
+
+    def total(self) -> str:
+        """One hash of all: SHA-256 of the frames' hashes as lines of lower-case hex digits."""
+        digest = hashlib.sha256()
+        for each in self:
+            digest.update(each.hex().encode() + b"\n")
+        return digest.hexdigest()
+
+
+_DIGEST_BYTES = 32
 
 
 def luma_crc(luma: Plane) -> int:

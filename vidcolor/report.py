@@ -40,6 +40,7 @@ class RunReport:
     output: str
     preset: str
     checkpoint: str
+    checkpoint_sha256: str
     checkpoint_licence: str
     device: str
     precision: str
@@ -53,6 +54,10 @@ class RunReport:
     """Frames that show what the frame before shows, and were given its colours."""
     luma_identical: int
     """Frames whose luma entered the encoder exactly as it was decoded."""
+    source_luma_sha256: str
+    """`vidcolor.luma.FrameHashes.total` of the luma as it was decoded."""
+    encoder_luma_sha256: str | None
+    """Likewise, as it entered the encoder; None for pictures, which are written as R′G′B′."""
     undecodable_packets: int
     shots: int
     codec: str
@@ -66,6 +71,8 @@ class RunReport:
     wall_s: float
     fps: float
     verification: VerifyReport
+    report_file: str | None = None
+    """Where the report was written, if it was asked for."""
 
 
 TELL_S = 0.1

@@ -36,6 +36,9 @@ def test_a_dry_run_has_an_error_object_for_each_film(color: Program, tmp_path: P
 def test_a_dry_run_finds_what_would_fail(color: Program, vidcolor: Program, film: Path) -> None:
     film.with_name("old.color.mp4").touch()
     assert color("--dry-run", film).exit_code == 20
+    film.with_name("old.color.mp4").rename(film.with_name("old.color.mp4.vidcolor.json"))
+    assert color("--dry-run", film).exit_code == 0
+    assert color("--dry-run", "--report", film).exit_code == 20
     result = vidcolor("run", "--dry-run", film, "--checkpoint", "none.safetensors")
     assert result.exit_code == 30
 

@@ -91,6 +91,8 @@ def test_one_shots_look_renders_one_segment(
     assert rendered(report) == 1
     assert (report.frames_in, report.frames_out) == (FRAMES, FRAMES)
     assert report.luma_identical == first.luma_identical == FRAMES
+    assert report.source_luma_sha256 == first.source_luma_sha256
+    assert report.encoder_luma_sha256 == first.encoder_luma_sha256
     after = packets(job.folder)
     assert [one == other for one, other in zip(before, after, strict=True)] == [
         *(True, True, False, True)

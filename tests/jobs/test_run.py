@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import shutil
 import signal
@@ -18,12 +19,13 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.synthetic import make_film
+from tests.synthetic import decode_luma, make_film
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import NetworkSettings, RunSettings, load_preset, override
 from vidcolor.errors import Interrupted, SourceChangedError
 from vidcolor.jobs.folder import find_jobs
 from vidcolor.jobs.run import color_film
+from vidcolor.luma import FrameHashes, luma_sha256
 from vidcolor.report import ProgressEvent, RunReport
 
 SHORT_SIDE = 32
@@ -94,6 +96,8 @@ def told(report: RunReport) -> tuple[Any, ...]:
         report.shots,
         report.notices,
         report.streams,
+        report.source_luma_sha256,
+        report.encoder_luma_sha256,
     )
 
 
@@ -116,7 +120,12 @@ def test_an_interrupted_run_gives_the_same_film(
     assert report.frames_resumed > 0
     assert told(report) == told(whole)
     assert content(output) == content(tmp_path / "whole.mkv")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.mkv", "whole.mkv"]
+    reports = [f"{name}.mkv.vidcolor.json" for name in ("out", "whole") if settings.report]
+    names = sorted(["out.mkv", "whole.mkv", *reports])
+    assert sorted(p.name for p in tmp_path.iterdir()) == names
+    for path in map(Path, reports):
+        luma = json.loads((tmp_path / path).read_text())["luma"]
+        assert luma["source_sha256"] == luma["read_back_sha256"] == whole.source_luma_sha256
 
 
 def test_a_run_that_was_stopped_while_it_was_checked(
@@ -127,6 +136,8 @@ def test_a_run_that_was_stopped_while_it_was_checked(
     report = color_film(film, output, settings, colorizer=colorizer)
     assert report.frames_resumed == report.frames_out == FRAMES
     assert report.verification.luma_identical == FRAMES
+    luma = json.loads(Path(str(report.report_file)).read_text())["luma"]
+    assert luma["source_sha256"] == luma["read_back_sha256"] == report.source_luma_sha256
 
 
 def test_other_settings_begin_anew(film: Path, tmp_path: Path, colorizer: Colorizer) -> None:
@@ -139,6 +150,23 @@ def test_other_settings_begin_anew(film: Path, tmp_path: Path, colorizer: Colori
     accepting = settings_of(overwrite=True, keep_partial=True)
     report = color_film(film, output, accepting, colorizer=colorizer)
     assert report.frames_resumed == job.frames
+
+
+def test_a_report_may_be_asked_for_when_a_run_goes_on(
+    film: Path, tmp_path: Path, colorizer: Colorizer
+) -> None:
+    output = tmp_path / "out.mkv"
+    shifted = {"encode__min_bits": 10, "encode__codec": "ffv1", "encode__options": {}}
+    stop_after(60, film, output, settings_of(**shifted), colorizer)
+    report = color_film(film, output, settings_of(report=True, **shifted), colorizer=colorizer)
+    assert 0 < report.frames_resumed < FRAMES
+    luma = json.loads(Path(str(report.report_file)).read_text())["luma"]
+    for path, name in ((film, "source_sha256"), (output, "encoder_sha256")):
+        hashes = FrameHashes()
+        for _, plane in decode_luma(path):
+            hashes.append(luma_sha256(plane))
+        assert luma[name] == hashes.total()
+    assert luma["source_sha256"] != luma["encoder_sha256"]
 
 
 def test_to_begin_anew(film: Path, tmp_path: Path, colorizer: Colorizer) -> None:

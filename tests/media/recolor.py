@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from array import array
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +14,7 @@ import numpy as np
 from tests.synthetic import chroma_picture, decode_luma
 from vidcolor.config import RunSettings, load_preset, override
 from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo
+from vidcolor.luma import FrameHashes, luma_sha256
 from vidcolor.media.plan import OutputPlan, plan_output
 from vidcolor.media.reader import FilmReader
 from vidcolor.media.verify import VerifyReport, verify_output
@@ -69,7 +69,7 @@ def recolor(source: Path, output: Path, settings: RunSettings | None = None) -> 
     settings = settings or fast_settings()
     part = {"start_s": settings.start_s, "duration_s": settings.duration_s}
     pts = array("q")
-    crcs = array("L")
+    hashes = FrameHashes()
     kept = []
     with FilmReader(source, keep_partial=settings.keep_partial, **part) as reader:
         plan = plan_output(reader.info, settings, output)
@@ -78,7 +78,7 @@ def recolor(source: Path, output: Path, settings: RunSettings | None = None) -> 
                 kept.append(frame.luma.copy())
                 pts.append(frame.pts)
                 picture = colored(frame, plan.target)
-                crcs.append(zlib.crc32(np.ascontiguousarray(picture.luma)))
+                hashes.append(luma_sha256(picture.luma))
                 writer.write(picture)
             report = writer.finish()
             verification = verify_output(
@@ -87,7 +87,7 @@ def recolor(source: Path, output: Path, settings: RunSettings | None = None) -> 
                 writer.temp_path,
                 reader.info,
                 pts,
-                crcs if plan.is_lossless else None,
+                hashes if plan.is_lossless else None,
             )
             path = writer.commit()
         return Recolored(path, reader.info, plan, report, verification, kept)

@@ -295,6 +295,16 @@ KeepWork = Annotated[
     ),
 ]
 
+Report = Annotated[
+    bool,
+    typer.Option(
+        "--report",
+        metavar="",
+        help="Write OUT.vidcolor.json beside the output: what was made, of what, and how.",
+        rich_help_panel=SHOWN,
+    ),
+]
+
 AllowDrop = Annotated[
     bool,
     typer.Option(

@@ -22,6 +22,7 @@ from vidcolor.cli import (
     run,
     shots,
     train,
+    verify,
 )
 from vidcolor.cli.session import report_failure
 
@@ -64,6 +65,7 @@ app.command(name="keyframes")(keyframes.keyframes)
 app.command(name="probe")(probe.probe)
 app.command(name="shots")(shots.shots)
 app.command(name="compare")(compare.compare)
+app.command(name="verify")(verify.verify)
 app.command(name="extract")(extract.extract)
 app.command(name="train")(train.train)
 app.command(name="evaluate")(evaluate.evaluate)

@@ -34,6 +34,7 @@ OPTION_OF_FIELD = {
     "start_s": "--start",
     "duration_s": "--duration",
     "keep_work": "--keep-work",
+    "report": "--report",
     "keep_partial": "--keep-partial",
     "allow_drop": "--allow-drop",
     "allow_hdr": "--allow-hdr",

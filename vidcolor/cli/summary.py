@@ -41,6 +41,8 @@ def report_rows(report: RunReport) -> Iterable[tuple[str, str]]:
     stages = ", ".join(f"{name} {ms:.1f}" for name, ms in report.stage_ms.items())
     yield "time", f"{clock(report.wall_s)}, {report.fps:.1f} fps"
     yield "ms/frame", f"{stages} (stages overlap)"
+    if report.report_file is not None:
+        yield "report", report.report_file
     yield from _named("notice", report.notices)
 
 

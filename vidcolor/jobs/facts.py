@@ -22,7 +22,7 @@ from vidcolor.temporal.shot_list import ShotList
 
 IRRELEVANT: dict[str, Any] = {
     **dict.fromkeys(("overwrite", "keep_partial", "allow_drop", "strict_streams"), True),
-    **dict.fromkeys(("preset", "description", "references", "hints"), True),
+    **dict.fromkeys(("preset", "description", "references", "hints", "report"), True),
     "keep_work": True,
     "segments": True,
     "temporal": {"shots"},
@@ -30,6 +30,9 @@ IRRELEVANT: dict[str, Any] = {
     "network": {"checkpoint"},
 }
 """Settings that decide whether there is a result, or name what has facts of its own."""
+
+JOB_FORMAT = 2
+"""Of what segments keep for the run: 2 has SHA-256 of luma."""
 
 LIBRARIES = ("torch", "numpy", "cv2", "av")
 """Whose versions may change a result."""
@@ -57,6 +60,7 @@ def run_facts(
     if colorizer.device.type == "cuda":
         device = torch.cuda.get_device_name(colorizer.device)
     return {
+        "format": JOB_FORMAT,
         "content": source_facts(info),
         "video": repr(info.video),
         "settings": settings.model_dump(mode="json", exclude=IRRELEVANT),
@@ -72,6 +76,20 @@ def run_facts(
     }
 
 
+def source_files(info: MediaInfo) -> list[Path]:
+    """The file of a film, or the pictures of a sequence in their order.
+
+    Raises
+    ------
+    InputNotFoundError
+        If there are none.
+    """
+    if info.container != IMAGE_SEQUENCE:
+        return [Path(info.path)]
+    files = find_files(info.path)
+    return [files.path(number) for number in files.numbers]
+
+
 def source_facts(info: MediaInfo) -> dict[str, Any]:
     """What a film, or the pictures of a sequence, are known by.
 
@@ -81,10 +99,9 @@ def source_facts(info: MediaInfo) -> dict[str, Any]:
         If they cannot be read.
     """
     try:
+        paths = source_files(info)
         if info.container != IMAGE_SEQUENCE:
-            return file_facts(Path(info.path))
-        files = find_files(info.path)
-        paths = [files.path(number) for number in files.numbers]
+            return file_facts(paths[0])
         return {"files": [[path.name, path.stat().st_size] for path in paths]}
     except OSError as error:
         raise InputNotFoundError(

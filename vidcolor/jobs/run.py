@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,20 @@ from vidcolor.colorizer import Colorizer
 from vidcolor.config import RunSettings
 from vidcolor.edit_carrier import CarriedColors, EditCarrier
 from vidcolor.engine import FilmRun
-from vidcolor.errors import Interrupted, SourceChangedError
+from vidcolor.errors import Interrupted, OutputError, SourceChangedError
 from vidcolor.jobs.changes import Changes
 from vidcolor.jobs.edits import find_edits, find_looks
-from vidcolor.jobs.facts import run_facts, source_facts
-from vidcolor.jobs.folder import Job
+from vidcolor.jobs.facts import run_facts, source_facts, source_files
+from vidcolor.jobs.folder import Job, fingerprint
 from vidcolor.jobs.rerender import SegmentRenderer
+from vidcolor.media.atomic import check_output
 from vidcolor.media.output import Writer, open_writer, plan_any
 from vidcolor.media.plan import IMAGE_SEQUENCE, default_output
+from vidcolor.media.provenance import provenance
 from vidcolor.media.sequence import open_source
 from vidcolor.references import Edit
 from vidcolor.report import ProgressEvent, RunReport
+from vidcolor.report_file import hash_files, report_content, report_path, write_report_file
 from vidcolor.temporal.shot_list import ShotList, read_list_of
 
 
@@ -88,7 +91,12 @@ def color_film(
             Path(output) if output else default_output(Path(source), settings, reader.info)
         )
         plan = plan_any(reader.info, settings, target_path)
+        report_file = report_path(target_path) if settings.report else None
+        if report_file is not None:
+            check_output(Path(reader.info.path), report_file, settings.overwrite)
         colorizer = colorizer or Colorizer(settings.network)
+        made_by = provenance(colorizer.info.name, colorizer.info.sha256)
+        plan = replace(plan, provenance=made_by)
         run = FilmRun(reader, plan, settings, colorizer, shots, on_progress, cancel)
         facts = run_facts(reader.info, settings, plan, colorizer, shots)
         replaces = target_path.exists()
@@ -116,6 +124,12 @@ def color_film(
                 writer = open_writer(reader.info, target_path, plan, settings, segments, replaces)
                 stack.enter_context(writer)
             verification = run.execute(writer)
+            hashes = None
+            if report_file is not None:
+                hashes = (
+                    hash_files(source_files(reader.info), run.watch_verification),
+                    hash_files(writer.written_files(), run.watch_verification),
+                )
             if cancel.is_set():
                 raise Interrupted
             if facts["content"] != source_facts(reader.info):
@@ -124,7 +138,22 @@ def color_film(
                     "colour it again when nothing writes to it"
                 )
             writer.commit()
-    return run.report(target_path, verification, time.perf_counter() - begin)
+    report = run.report(target_path, verification, time.perf_counter() - begin)
+    if report_file is not None and hashes is not None:
+        content = report_content(
+            *(report, run.info, plan, settings, facts),
+            fingerprint=fingerprint(facts),
+            looks_and_edits=run.key_of(run.pts),
+            source=hashes[0],
+            output=hashes[1],
+        )
+        try:
+            write_report_file(report_file, content, replaces=settings.overwrite)
+        except OutputError as error:
+            error.add_note(f"the film itself is finished: {target_path}")
+            raise
+        report.report_file = str(report_file)
+    return report
 
 
 @dataclass(frozen=True, slots=True)

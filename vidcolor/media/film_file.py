@@ -16,6 +16,8 @@ from vidcolor.media.encoder import FilmEncoder
 from vidcolor.media.matroska import display_size, set_display_size
 from vidcolor.media.muxing import container_options, muxing_explained
 from vidcolor.media.plan import OutputPlan
+from vidcolor.media.provenance import provenance_tags
+from vidcolor.media.quicktime import set_software
 from vidcolor.media.segments import SegmentFolder, decoding_times
 from vidcolor.media.streams import StreamCopier
 from vidcolor.media.write_report import WriteReport
@@ -110,13 +112,11 @@ class FilmFile:
             out, self._out = self._out, None
             out.close()
         self._set_aspect()
+        if self._plan.container == "mov" and self._plan.provenance:
+            report.lacks_provenance = not set_software(self.temp_path, self._plan.provenance)
         self._file.sync()
         self._is_whole = True
-        report.streams, report.chapters = copier.copied, copier.chapters
-        report.pictures_and_files = copier.pictures_and_files
-        report.chapter_marks = copier.chapter_marks
-        report.file_digests = tuple(copier.files)
-        report.read_failures, report.gave_up = copier.read_failures, copier.gave_up
+        copier.fill_in(report)
         copier.close()
 
     def commit(self) -> Path:
@@ -155,6 +155,7 @@ class FilmFile:
         copier = StreamCopier(source, self._plan, self._out, start_s=start_s, duration_s=duration_s)
         self._copier = copier
         copier.add_file_facts()
+        self._out.metadata.update(provenance_tags(self._plan.container, self._plan.provenance))
         for stream in self._plan.streams:
             if stream.action == "color":
                 self._number = len(self._out.streams.video)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+OWN_TAG = "VIDCOLOR"
+"""Tag of a file that says what made its colours; see `vidcolor.media.provenance`."""
+
 STALE_TAGS = frozenset(
     {
         *("encoder", "duration", "vendor_id", "number_of_frames", "number_of_bytes", "bps"),
-        *("major_brand", "minor_version", "compatible_brands"),
+        *("major_brand", "minor_version", "compatible_brands", OWN_TAG.lower()),
     }
 )
 """Tags that describe the source's own encoding or wrapping, in lower case. mkvmerge writes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -119,7 +120,7 @@ def verify_any(
     writer: Writer,
     source: MediaInfo,
     expected_pts: array[int],
-    luma_crcs: array[int] | None,
+    luma_hashes: Sequence[bytes] | None,
     tick: Tick,
 ) -> VerifyReport:
     """Open what was written again and compare it with what it should be.
@@ -137,7 +138,9 @@ def verify_any(
             "output was not kept. This is a bug in vidcolor: please report it"
         )
     if isinstance(writer, FilmWriter):
-        return verify_output(plan, report, writer.temp_path, source, expected_pts, luma_crcs, tick)
+        return verify_output(
+            plan, report, writer.temp_path, source, expected_pts, luma_hashes, tick
+        )
     frames = writer.verify(tick)
     return VerifyReport(
         frames=frames,

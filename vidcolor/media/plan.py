@@ -125,6 +125,8 @@ class OutputPlan:
     notices: tuple[str, ...]
     is_scaled: bool = False
     """Whether the picture has another size than the source's."""
+    provenance: str = ""
+    """What the file says about who made its colours; see `vidcolor.media.provenance`."""
 
     @property
     def is_lossless(self) -> bool:
@@ -191,7 +193,7 @@ def plan_output(info: MediaInfo, settings: RunSettings, output: Path) -> OutputP
             f"{MUXER_TITLES[muxer]} does not hold {encoding.codec}; give an output that ends in "
             ".mkv, or another codec"
         )
-    streams = _plan_streams(info, muxer, encoding)
+    streams = plan_streams(info, muxer, encoding.dropped_alpha)
     _check_drops(streams, settings, output)
     notices = [stream.notice for stream in streams if stream.action in ("convert", "drop")]
     return OutputPlan(
@@ -308,7 +310,16 @@ def _tag_notices(info: MediaInfo, streams: list[StreamPlan], muxer: str) -> list
     return notices
 
 
-def _plan_streams(info: MediaInfo, muxer: str, encoding: Encoding) -> list[StreamPlan]:
+def plan_streams(info: MediaInfo, muxer: str, dropped_alpha: str | None) -> list[StreamPlan]:
+    """What becomes of each stream of ``info`` in a container.
+
+    Parameters
+    ----------
+    muxer:
+        libav's name of the container.
+    dropped_alpha:
+        Why the film's alpha channel is lost, if it is.
+    """
     if info.container == IMAGE_SEQUENCE:
         plans = [StreamPlan(info.video.index, "video", "color")]
     else:
@@ -318,13 +329,13 @@ def _plan_streams(info: MediaInfo, muxer: str, encoding: Encoding) -> list[Strea
                 _plan_stream(stream, packets.get(stream.index), info, muxer)
                 for stream in container.streams
             ]
-            if encoding.dropped_alpha is None and not info.video.layout.has_alpha:
+            if dropped_alpha is None and not info.video.layout.has_alpha:
                 alpha_mode = _tag(container.streams[info.video.index], "alpha_mode")
                 if alpha_mode == "1":  # VP8 and VP9 keep it where their decoder does not look
                     plans.append(_lost_alpha(info, "alpha channel: the decoder does not give it"))
         plans += lost_captions(info)
-    if encoding.dropped_alpha is not None:
-        plans.append(_lost_alpha(info, encoding.dropped_alpha))
+    if dropped_alpha is not None:
+        plans.append(_lost_alpha(info, dropped_alpha))
     return plans
 
 

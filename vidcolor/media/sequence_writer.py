@@ -212,6 +212,10 @@ class SequenceWriter:
         except OSError as error:
             raise output_error(error, self.output) from error
 
+    def written_files(self) -> list[Path]:
+        """All pictures in their order, before `commit` moves them."""
+        return [self._written_path(number) for number in self._numbers]
+
     def __enter__(self) -> Self:
         return self
 

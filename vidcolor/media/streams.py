@@ -37,6 +37,7 @@ from vidcolor.media.probe import is_cover_art
 from vidcolor.media.safety import open_container
 from vidcolor.media.subtitles import SubtitleConverter
 from vidcolor.media.trial import add_copy, held_language
+from vidcolor.media.write_report import WriteReport
 
 SEEK_MARGIN_S = 5
 """How far before the wanted start reading begins: sound lies some way from its picture."""
@@ -197,6 +198,14 @@ class StreamCopier:
                 return
             self._waiting = None
             self._carry(packet)
+
+    def fill_in(self, report: WriteReport) -> None:
+        """Say in ``report`` what was carried over."""
+        report.streams, report.chapters = self.copied, self.chapters
+        report.pictures_and_files = self.pictures_and_files
+        report.chapter_marks = self.chapter_marks
+        report.file_digests = tuple(self.files)
+        report.read_failures, report.gave_up = self.read_failures, self.gave_up
 
     def close(self) -> None:
         """Close the second container; safe to call twice."""

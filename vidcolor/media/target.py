@@ -133,7 +133,7 @@ def choose_encoding(
         dropped_alpha = f"alpha channel: {why}"
     color = dataclasses.replace(color, chroma_location=_chroma_location(video, layout))
     if codec in VIDEO_RANGE_ONLY:
-        color = _prores_tags(color)
+        color = prores_tags(color)
     return Encoding(
         codec=codec,
         options=_fitting_options(codec, options, layout, notices),
@@ -285,7 +285,7 @@ def _choose_codec(
     raise SettingsError(f"no encoder for {depth}-bit luma; use the preset archive")
 
 
-def _prores_tags(color: ColorTags) -> ColorTags:
+def prores_tags(color: ColorTags) -> ColorTags:
     """The same colours in the numbers that a ProRes frame header may hold.
 
     Source: SMPTE RDD 36, 6.1.1. Transfers 6, 14 and 15 are defined as the curve of 1, and

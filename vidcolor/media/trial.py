@@ -148,7 +148,7 @@ def held_language(muxer: str, language: str) -> str | None:
         return language
     usual = language.lower()
     for code in (language, usual, OTHER_LANGUAGE_CODES.get(usual)):
-        if code and _read_back(muxer, {}, {"language": code})[1].get("language") == code:
+        if code and read_back(muxer, {}, {"language": code})[1].get("language") == code:
             return code
     return None
 
@@ -157,11 +157,11 @@ def lost_tags(muxer: str, tags: Mapping[str, str]) -> tuple[str, ...]:
     """The names of those ``tags`` of a file that ``muxer`` leaves out."""
     if muxer == "matroska" or not tags:
         return ()
-    kept = {key.lower() for key in _read_back(muxer, dict(tags), {})[0]}
+    kept = {key.lower() for key in read_back(muxer, dict(tags), {})[0]}
     return tuple(key for key in tags if key.lower() not in kept)
 
 
-def _read_back(
+def read_back(
     muxer: str, tags: dict[str, str], stream_tags: dict[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Tags of a file and of its stream after one turn through ``muxer``."""

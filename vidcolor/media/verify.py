@@ -17,10 +17,11 @@ import av
 
 from vidcolor.errors import InputError
 from vidcolor.frames import MediaInfo
-from vidcolor.luma import luma_crc
+from vidcolor.luma import luma_sha256
 from vidcolor.media.pixels import luma_plane, pixel_layout
 from vidcolor.media.plan import OutputPlan
 from vidcolor.media.probe import color_tags, open_container
+from vidcolor.media.provenance import made_by
 from vidcolor.media.verify_copies import (
     Found,
     check_chapters,
@@ -73,7 +74,7 @@ def verify_output(
     temp: Path,
     source: MediaInfo,
     expected_pts: Sequence[int] | array[int],
-    luma_crcs: Sequence[int] | array[int] | None = None,
+    luma_hashes: Sequence[bytes] | None = None,
     tick: Tick = _nothing,
 ) -> VerifyReport:
     """Compare the finished file with the source and the plan.
@@ -88,9 +89,9 @@ def verify_output(
         The film it came from.
     expected_pts:
         Presentation time of every frame in the source's time base.
-    luma_crcs:
-        CRC-32 of every luma plane (rows packed) as given to a lossless encoder; None is for
-        a lossy one, of whose frames only the first and those at the end are decoded.
+    luma_hashes:
+        `vidcolor.luma.luma_sha256` of every luma plane as given to a lossless encoder; None is
+        for a lossy one, of whose frames only the first and those at the end are decoded.
     tick:
         Called for every packet and decoded frame; what it raises ends the verification.
 
@@ -103,16 +104,17 @@ def verify_output(
         with open_container(temp) as container:
             found, streams = match_streams(plan, report, container)
             film: Any = container.streams[found.film]
-            _check_shape(plan, source, film)
+            check_shape(plan, source, film)
             check_chapters(plan, report, container)
-            _scan(container, found, tick)
-            error_s = _check_times(expected_pts, source.video.time_base, found.pts, film.time_base)
-            length_s = _check_length(plan, report, container, found)
+            _check_provenance(plan, report, container)
+            scan(container, found, tick)
+            error_s = check_times(expected_pts, source.video.time_base, found.pts, film.time_base)
+            length_s = check_length(plan, report, container, found)
             check_files(plan, report, container, found)
         identical = check_copies(found)
         with open_container(temp) as container:
             stream = container.streams[found.film]
-            decoded = _check_frames(plan, source, stream, luma_crcs, found.pts[-1], tick)
+            decoded = _check_frames(plan, source, stream, luma_hashes, found.pts[-1], tick)
     except (InputError, av.FFmpegError) as error:
         raise failed("it cannot be read back", error) from error
     return VerifyReport(
@@ -126,7 +128,13 @@ def verify_output(
     )
 
 
-def _check_shape(plan: OutputPlan, source: MediaInfo, film: Any) -> None:
+def _check_provenance(plan: OutputPlan, report: WriteReport, container: Any) -> None:
+    wanted = plan.provenance or None
+    if wanted is not None and not report.lacks_provenance:
+        check_equal("its colours' origin differs", wanted, made_by(container.metadata))
+
+
+def check_shape(plan: OutputPlan, source: MediaInfo, film: Any) -> None:
     """Picture size and pixel aspect ratio, from the headers."""
     target = plan.target
     size = (film.codec_context.width, film.codec_context.height)
@@ -137,7 +145,7 @@ def _check_shape(plan: OutputPlan, source: MediaInfo, film: Any) -> None:
         raise failed("its pixel aspect ratio differs", f"expected {wanted}, found {aspect}")
 
 
-def _scan(container: Any, found: Found, tick: Tick) -> None:
+def scan(container: Any, found: Found, tick: Tick) -> None:
     """One pass over all packets."""
     for packet in container.demux():
         tick()
@@ -152,7 +160,7 @@ def _scan(container: Any, found: Found, tick: Tick) -> None:
     found.pts.sort()
 
 
-def _check_times(
+def check_times(
     expected: Sequence[int] | array[int], base: Fraction, found: list[int], found_base: Fraction
 ) -> float:
     """Every frame is there, at its time to within one tick of the file's clock; the largest
@@ -171,7 +179,8 @@ def _check_times(
     return largest / (base.denominator * found_base.denominator)
 
 
-def _check_length(plan: OutputPlan, report: WriteReport, container: Any, found: Found) -> float:
+def check_length(plan: OutputPlan, report: WriteReport, container: Any, found: Found) -> float:
+    """That the film ends by its header when what was written ends, in seconds."""
     others = [stream for stream in report.streams if not stream.is_cover]
     # A subtitle may last longer than the film; MP4's length leaves that out, Matroska's not.
     expected = max([report.end_s, *(s.end_s for s in others if s.kind != "subtitle")])
@@ -196,7 +205,7 @@ def _check_frames(
     plan: OutputPlan,
     source: MediaInfo,
     film: Any,
-    luma_crcs: Sequence[int] | array[int] | None,
+    luma_hashes: Sequence[bytes] | None,
     last_pts: int,
     tick: Tick,
 ) -> int:
@@ -208,16 +217,16 @@ def _check_frames(
         tick()
         for frame in packet.decode():
             if count == 0:
-                _check_tags(plan, source, frame, film.codec_context)
-            if luma_crcs is None:
+                check_tags(plan, source, frame, film.codec_context)
+            if luma_hashes is None:
                 _check_end(film, last_pts, tick)
                 return 0
-            if count < len(luma_crcs) and luma_crc(luma_plane(frame)) != luma_crcs[count]:
+            if count < len(luma_hashes) and luma_sha256(luma_plane(frame)) != luma_hashes[count]:
                 raise failed("luma is not exact", f"frame {count}")
             count += 1
-    if luma_crcs is None:
+    if luma_hashes is None:
         raise failed("not one of its frames can be decoded", f"{film.codec_context.name}")
-    check_equal("the number of decodable frames differs", len(luma_crcs), count)
+    check_equal("the number of decodable frames differs", len(luma_hashes), count)
     return count
 
 
@@ -232,7 +241,8 @@ def _check_end(film: Any, last_pts: int, tick: Tick) -> None:
         raise failed("its last frames cannot be decoded", film.codec_context.name)
 
 
-def _check_tags(plan: OutputPlan, source: MediaInfo, frame: Any, context: Any) -> None:
+def check_tags(plan: OutputPlan, source: MediaInfo, frame: Any, context: Any) -> None:
+    """Pixel format, colour tags and rotation of a decoded frame."""
     layout = pixel_layout(frame.format.name)
     target = plan.target
     # Decoders give ProRes 4444 back with 12 bits, whatever went in.

@@ -86,9 +86,11 @@ class Found:
 
 def failed(what: str, detail: object) -> VerificationError:
     """The error that says ``what`` differs, with the expected and the found value."""
+    difference = f"{what} ({detail})"
     return VerificationError(
-        f"the finished film failed verification: {what} ({detail}); it was not kept, run again, "
-        "and report it if it happens twice"
+        f"the finished film failed verification: {difference}; it was not kept, run again, "
+        "and report it if it happens twice",
+        difference,
     )
 
 
@@ -117,7 +119,7 @@ def match_streams(
             wanted.append(None)
         elif stream.index in copies:
             wanted.append(copies[stream.index])
-    film_codec = av.Codec(plan.codec, "w").canonical_name
+    film_codec = _canonical(plan.codec)
     tracks = [s for s in container.streams if s.type != "attachment" and not is_cover_art(s)]
     expected = [("video", film_codec) if c is None else (c.kind, _family(c.codec)) for c in wanted]
     found = [(stream.type, _family(codec_name(stream))) for stream in tracks]
@@ -163,6 +165,14 @@ def check_files(plan: OutputPlan, report: WriteReport, container: Any, found: Fo
 def _is_left_out(copied: CopiedStream, plan: OutputPlan) -> bool:
     """MP4's muxer writes no track for sound or film without a packet, as a part may be."""
     return copied.is_empty and copied.kind != "subtitle" and plan.container != "matroska"
+
+
+def _canonical(codec: str) -> str:
+    """The format that an encoder makes; a format is what it is."""
+    try:
+        return str(av.Codec(codec, "w").canonical_name)
+    except ValueError:  # libav has no encoder for it
+        return codec
 
 
 def _family(codec: str) -> str:
@@ -214,21 +224,27 @@ def check_copies(found: Found) -> int:
     """Sound must be the source's, byte for byte; of other streams every packet must be there."""
     identical = 0
     for index, copied in found.copies.items():
-        packets = found.packets.get(index, 0)
-        name = f"stream {copied.index} ({copied.kind})"
-        exact = copied.kind == "audio" or copied.codec in EXACT_SUBTITLES
-        if copied.kind == "audio":
-            _check_sound_times(name, copied.times_s, found.times_s.get(index, array("d")))
-        if copied.kind != "audio" or copied.codec in REFRAMED_AUDIO:
-            check_equal(f"packets of {name} are missing", copied.packets, packets)
-        if not exact or copied.codec in REFRAMED_AUDIO:
-            continue
-        digest = found.digests.get(index)
-        if copied.packets and (digest is None or digest.digest() != copied.digest.digest()):
-            counts = f"{copied.packets} packets were copied, {packets} found"
-            raise failed(f"{name} is not the source's, byte for byte", counts)
-        identical += packets if copied.kind == "audio" else 0
+        is_exact = check_copy(found, index)
+        identical += found.packets.get(index, 0) if is_exact and copied.kind == "audio" else 0
     return identical
+
+
+def check_copy(found: Found, index: int) -> bool:
+    """One stream of the file; whether its payloads were compared too, and not only counted."""
+    copied, packets = found.copies[index], found.packets.get(index, 0)
+    name = f"stream {copied.index} ({copied.kind})"
+    exact = copied.kind == "audio" or copied.codec in EXACT_SUBTITLES
+    if copied.kind == "audio":
+        _check_sound_times(name, copied.times_s, found.times_s.get(index, array("d")))
+    if copied.kind != "audio" or copied.codec in REFRAMED_AUDIO:
+        check_equal(f"packets of {name} are missing", copied.packets, packets)
+    if not exact or copied.codec in REFRAMED_AUDIO:
+        return False
+    digest = found.digests.get(index)
+    if copied.packets and (digest is None or digest.digest() != copied.digest.digest()):
+        counts = f"{copied.packets} packets were copied, {packets} found"
+        raise failed(f"{name} is not the source's, byte for byte", counts)
+    return True
 
 
 def _check_sound_times(name: str, expected: array[float], found: array[float]) -> None:

@@ -37,6 +37,9 @@ class WriteReport:
     gave_up: bool = False
     """Whether the rest of the other streams was given up after too many of these."""
 
+    lacks_provenance: bool = False
+    """The file does not say who made its colours."""
+
     @property
     def end_s(self) -> float:
         """``end_pts`` in seconds."""
@@ -67,4 +70,6 @@ class WriteReport:
             )
         if self.gave_up:
             lines.append("sound and other streams: the rest of the source could not be read")
+        if self.lacks_provenance:
+            lines.append("the file does not say who made its colours: its layout is unusual")
         return lines

@@ -122,6 +122,10 @@ class FilmWriter:
             raise RuntimeError("the film is not finished")
         return self._file.temp_path
 
+    def written_files(self) -> list[Path]:
+        """What there is between `finish` and `commit`: `temp_path`."""
+        return [self.temp_path]
+
     def __enter__(self) -> Self:
         return self
 

@@ -1,0 +1,214 @@
+"""The report of a run, as a JSON file beside its output; docs/report.md says what is in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from vidcolor.config import RunSettings
+from vidcolor.errors import InputNotFoundError, NotMediaError
+from vidcolor.frames import MediaInfo
+from vidcolor.media.atomic import write_atomically
+from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan
+from vidcolor.media.versions import ffmpeg_versions
+from vidcolor.report import RunReport
+
+FORMAT = "vidcolor-report-1"
+"""Changes when a field changes its meaning or goes away; new fields may come without."""
+
+SUFFIX = ".vidcolor.json"
+"""Behind the output's whole name."""
+
+CHUNK_BYTES = 2**20
+"""Read at a time when a file is hashed."""
+
+LUMA_METHOD = (
+    "SHA-256 of the luma plane of each frame (rows packed, little-endian); then SHA-256 of these "
+    "as lines of lower-case hexadecimal digits"
+)
+"""How films' luma hashes are made, for whoever reads a report without our documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileHash:
+    """What a film, or the pictures of a sequence, are known by for certain."""
+
+    files: int
+    bytes: int
+    sha256: str
+    """Of the file; of several, of the lines that the program ``sha256sum`` prints about them."""
+
+
+def report_path(output: Path) -> Path:
+    """``NAME.color.mkv.vidcolor.json`` beside ``NAME.color.mkv``."""
+    return output.with_name(output.name + SUFFIX)
+
+
+def hash_files(paths: Iterable[Path], tick: Callable[[], None] = lambda: None) -> FileHash:
+    """Read all of some files, at least one.
+
+    Parameters
+    ----------
+    tick:
+        Called for every `CHUNK_BYTES`; what it raises ends this.
+
+    Raises
+    ------
+    InputNotFoundError
+        If one cannot be read.
+    """
+    hashes: list[tuple[str, str]] = []
+    size = 0
+    for path in paths:
+        digest = hashlib.sha256()
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    digest.update(chunk)
+                    size += len(chunk)
+                    tick()
+        except OSError as error:
+            raise InputNotFoundError(
+                f"{path} cannot be read: {error.strerror}; check the path"
+            ) from error
+        hashes.append((digest.hexdigest(), path.name))
+    if len(hashes) == 1:
+        return FileHash(1, size, hashes[0][0])
+    lines = "".join(f"{digest}  {name}\n" for digest, name in hashes)
+    return FileHash(len(hashes), size, hashlib.sha256(lines.encode()).hexdigest())
+
+
+def report_content(
+    report: RunReport,
+    info: MediaInfo,
+    plan: OutputPlan,
+    settings: RunSettings,
+    facts: Mapping[str, Any],
+    *,
+    fingerprint: str,
+    looks_and_edits: str,
+    source: FileHash,
+    output: FileHash,
+) -> dict[str, Any]:
+    """Everything about a finished run, in JSON's types.
+
+    Parameters
+    ----------
+    info, plan:
+        Of the source and the output.
+    facts, fingerprint:
+        What the run's job is known by; see `vidcolor.jobs.facts`.
+    looks_and_edits:
+        Digest of these for all frames; see `vidcolor.jobs.changes`.
+    source, output:
+        Of the files.
+    """
+    target = plan.target
+    exact = report.verification.frames_decoded > 0 and plan.is_lossless
+    return {
+        "format": FORMAT,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            **facts["versions"],
+            **ffmpeg_versions(),
+            "python": platform.python_version(),
+            "system": platform.platform(),
+        },
+        "network": {
+            "checkpoint": report.checkpoint,
+            "sha256": report.checkpoint_sha256,
+            "licence": report.checkpoint_licence,
+            "device": facts["device"],
+        },
+        "settings": settings.model_dump(mode="json"),
+        "fingerprint": fingerprint,
+        "looks_and_edits": looks_and_edits,
+        "encoder": {
+            "container": plan.container,
+            "codec": plan.codec,
+            "options": plan.options,
+            "pixel_format": target.layout.name,
+            "width": target.width,
+            "height": target.height,
+            "bit_depth": target.layout.bit_depth,
+            "luma_shift": target.luma_shift,
+            "color": asdict(target.color),
+        },
+        "source": {
+            "name": Path(info.path).name,
+            "container": info.container,
+            "rate": str(info.video.average_rate) if info.container == IMAGE_SEQUENCE else None,
+            **asdict(source),
+        },
+        "output": {"name": Path(report.output).name, **asdict(output)},
+        "frames": {
+            "in": report.frames_in,
+            "out": report.frames_out,
+            "undecodable_packets": report.undecodable_packets,
+        },
+        "shots": {"count": report.shots, "list": facts["shots"]},
+        "luma": {
+            "method": LUMA_METHOD,
+            "identical_frames": report.luma_identical,
+            "source_sha256": report.source_luma_sha256,
+            "encoder_sha256": report.encoder_luma_sha256,
+            # Verification has compared every frame with what entered the encoder.
+            "read_back_sha256": report.encoder_luma_sha256 if exact else None,
+        },
+        "streams": report.streams,
+        "notices": report.notices,
+        "verification": dataclasses.asdict(report.verification),
+        "timings": {
+            "wall_s": report.wall_s,
+            "fps": report.fps,
+            "stage_ms": report.stage_ms,
+            "frames_resumed": report.frames_resumed,
+        },
+    }
+
+
+def write_report_file(path: Path, content: Mapping[str, Any], *, replaces: bool) -> None:
+    """Write a report in one move.
+
+    Raises
+    ------
+    OutputExistsError
+        If somebody has made such a file meanwhile, and ``replaces`` is False.
+    DiskFullError, OutputFolderError
+        If it cannot be written.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=True) + "\n"
+    write_atomically(path, text.encode(), replaces=replaces)
+
+
+def read_report_file(path: Path) -> dict[str, Any]:
+    """What `write_report_file` wrote.
+
+    Raises
+    ------
+    InputNotFoundError
+        If it cannot be read.
+    NotMediaError
+        If it is no report, or of a format that is not known here.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputNotFoundError(
+            f"{path} cannot be read: {error.strerror}; check the path"
+        ) from error
+    except ValueError as error:
+        raise NotMediaError(f"{path} is no report of vidcolor: {error}") from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise NotMediaError(
+            f"{path} is no report that this vidcolor reads: its format is {found!r}, not {FORMAT!r}"
+        )
+    return dict(content)
