@@ -151,6 +151,7 @@ def report_content(
         "frames": {
             "in": report.frames_in,
             "out": report.frames_out,
+            "repeated": report.frames_repeated,
             "undecodable_packets": report.undecodable_packets,
         },
         "shots": {"count": report.shots, "list": facts["shots"]},
