@@ -343,6 +343,112 @@ def make_film(
     return path
 
 
+def woven(
+    earlier: npt.NDArray[Any], later: npt.NDArray[Any], order: str = "tff"
+) -> npt.NDArray[Any]:
+    """One interlaced frame: every second line of each picture."""
+    frame = earlier.copy()
+    first = 1 if order == "tff" else 0
+    frame[first::2] = later[first::2]
+    return frame
+
+
+def make_fields(
+    path: Path,
+    *,
+    frames: int = 15,
+    width: int = 128,
+    height: int = 96,
+    order: str = "tff",
+    kind: str = "fields",
+    marked: bool = True,
+    pix_fmt: str = "yuv420p",
+    cut: int | None = None,
+    whole_until: int = 0,
+    encoder: Sequence[str] = ("-c:v", "ffv1"),
+) -> Path:
+    """Write a film at 25 frames per second whose fields are drawn one by one.
+
+    Parameters
+    ----------
+    order:
+        ``tff`` or ``bff``.
+    kind:
+        ``fields``: each of its own moment; ``pulldown``: four pictures in five frames, 3:2;
+        ``whole``: both fields of one moment.
+    marked:
+        Whether frames and container say that they are interlaced.
+    cut:
+        Frame with whose later field another scene begins.
+    whole_until:
+        Frames before it are of one moment each.
+    encoder:
+        Arguments of the ffmpeg program.
+    """
+    bits = VideoFormat(pix_fmt).components[0].bits
+
+    def picture(number: int, frame: int, is_later: bool) -> npt.NDArray[Any]:
+        scene = int(cut is not None and (frame, is_later) >= (cut, True))
+        return luma_picture(3 * number, width, height, bits, scene=scene)
+
+    plain = path.with_name(f"{path.stem}.unmarked.mkv") if marked else path
+    base = Fraction(1, 25)
+    with av.open(str(plain), "w") as out:
+        video = _add_video(out, "ffv1", pix_fmt, (width, height), 1 / base, base, None)
+        for index in range(frames):
+            group, place = divmod(index, 5)
+            numbers: Sequence[int] = {
+                "fields": (2 * index, 2 * index + 1),
+                "pulldown": tuple(
+                    8 * group + 2 * n for n in ((0, 0), (1, 1), (1, 2), (2, 3), (3, 3))[place]
+                ),
+                "whole": (2 * index, 2 * index),
+            }[kind]
+            if index < whole_until:
+                numbers = (2 * index, 2 * index)
+            pictures = [picture(n, index, later) for later, n in enumerate(numbers)]
+            frame = av.VideoFrame(width, height, pix_fmt)
+            fill_plane(frame.planes[0], woven(pictures[0], pictures[1], order))
+            for plane in frame.planes[1:3]:
+                neutral = np.full((plane.height, plane.width), 128 << (bits - 8))
+                fill_plane(plane, neutral.astype(pictures[0].dtype))
+            frame.pts, frame.time_base, frame.duration = index, base, 1
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+    if marked:
+        marks = ("-vf", f"setfield={order}", "-flags", "+ildct+ilme")
+        run_ffmpeg("-i", str(plain), *marks, *encoder, str(path))
+        plain.unlink()
+    return path
+
+
+def make_soft_telecine(path: Path, frames: int = 30) -> Path:
+    """Write whole MPEG-2 frames that are to be shown for three and two fields in turn.
+
+    ffmpeg sets no such flags, so they are set in its pictures' headers (ITU-T H.262, 6.2.2.3 and
+    6.2.3.1).
+    """
+    plain, video = path.with_name("plain.mkv"), path.with_name("video.m2v")
+    make_film(plain, frames=frames, rate=Fraction(30000, 1001), codec="ffv1")
+    run_ffmpeg("-i", str(plain), *("-c:v", "mpeg2video", "-q:v", "2", "-bf", "0"), str(video))
+    stream = bytearray(video.read_bytes())
+    start = picture = 0
+    while (start := stream.find(b"\x00\x00\x01\xb5", start)) >= 0:
+        kind = stream[start + 4] >> 4
+        if kind == 1:  # sequence extension: not progressive_sequence
+            stream[start + 5] &= ~0x08
+        elif kind == 8:  # picture coding extension: top_field_first, repeat_first_field
+            top, repeats = ((1, 1), (0, 0), (0, 1), (1, 0))[picture % 4]
+            stream[start + 7] = stream[start + 7] & ~0x82 | top << 7 | repeats << 1
+            stream[start + 8] |= 0x80  # progressive_frame
+            picture += 1
+        start += 4
+    assert picture == frames
+    video.write_bytes(stream)
+    run_ffmpeg("-i", str(video), "-c", "copy", str(path))
+    return path
+
+
 def _add_sound(out: Any, codec: str, track: int) -> Any:
     sound = out.add_stream(codec, rate=AUDIO_RATE, layout="stereo")
     sound.metadata["language"] = LANGUAGES[track % len(LANGUAGES)]

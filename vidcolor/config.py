@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from vidcolor.errors import SettingsError
 from vidcolor.resources import shipped_folder
 
+Deinterlace = Literal["auto", "off", "bwdif"]
+"""What is done with frames that hold two moments; see `RunSettings.deinterlace`."""
+
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -143,6 +146,10 @@ class RunSettings(_Settings):
     ``vidcolor keyframes``."""
     hints: str | None = None
     """Path of a hints file, whose colours are carried likewise."""
+    deinterlace: Deinterlace = "auto"
+    """``auto``: interlaced and telecined frames are found, their luma is kept and each field gets
+    its own colours. ``bwdif``: FFmpeg's filter makes one whole frame of each. ``off``: all frames
+    are treated as progressive."""
     start_s: float = Field(default=0.0, ge=0)
     """Where to begin, in seconds of presentation time."""
     duration_s: float | None = Field(default=None, gt=0)

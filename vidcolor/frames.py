@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 """One plane of code values, shape (H, W)."""
+
+FieldOrder = Literal["tff", "bff"]
+"""Which of a frame's two fields is shown first: top, lines 0, 2 …, or bottom, lines 1, 3 …."""
 
 UNSPECIFIED = 2
 """H.273's code point for "unspecified", shared by matrix, primaries and transfer."""
@@ -122,6 +126,30 @@ class MediaInfo:
     size_bytes: int = 0
     notices: tuple[str, ...] = ()
     """What the user should know: guesses, odd tags."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldReport:
+    """What a film's marks and samples of its frames say about fields."""
+
+    marked: FieldOrder | None = None
+    """By the container, the stream or single frames; None is progressive or nothing."""
+    frames_marked: bool = False
+    """Whether frames themselves are marked."""
+    found: FieldOrder | None = None
+    """By their combs, if there are enough of them."""
+    pulldown: Literal["hard", "soft"] | None = None
+    """3:2 pulldown of 24 frames per second: in the fields, or only in the frames' times."""
+    sampled: int = 0
+    """Frames that were looked at."""
+    combed: int = 0
+    """Of these, frames whose fields show two moments, by FFmpeg's idet."""
+
+    @property
+    def order(self) -> FieldOrder | None:
+        """Which field comes first in time, if frames hold two moments; what is seen counts more
+        than what is marked."""
+        return self.found or self.marked
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ import av
 import pytest
 from PIL import Image
 
-from tests.synthetic import make_film, make_frame, run_ffmpeg
+from tests.synthetic import make_fields, make_film, make_frame, run_ffmpeg
 from vidcolor.errors import (
     CorruptInputError,
     NoVideoError,
@@ -15,7 +15,13 @@ from vidcolor.errors import (
     UnsupportedCodecError,
 )
 from vidcolor.frames import UNSPECIFIED, ColorTags, PixelLayout
-from vidcolor.media.probe import color_tags, is_interlaced, is_sequence_pattern, probe
+from vidcolor.media.probe import (
+    color_tags,
+    is_interlaced,
+    is_sequence_pattern,
+    is_top_field_first,
+    probe,
+)
 
 
 def test_a_full_container(tmp_path: Path) -> None:
@@ -225,7 +231,13 @@ def test_interlaced_material_is_named(tmp_path: Path) -> None:
     info = probe(film)
     assert info.video.field_order == "tt"
     assert is_interlaced(info.video.field_order)
-    assert any("not deinterlaced" in notice for notice in info.notices)
+
+
+@pytest.mark.parametrize(("order", "expected"), [("tff", True), ("bff", False)])
+def test_the_field_order_of_a_frame(tmp_path: Path, order: str, expected: bool) -> None:
+    film = make_fields(tmp_path / "film.mkv", frames=1, order=order)
+    with av.open(str(film)) as container:
+        assert is_top_field_first(next(container.decode(video=0))) is expected
 
 
 def test_hdr_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from vidcolor.cli.console import clock, plain, print_json, report_grid, stdout
 from vidcolor.cli.session import session
 
 if TYPE_CHECKING:
-    from vidcolor.frames import ColorTags, MediaInfo, StreamInfo, VideoInfo
+    from vidcolor.frames import ColorTags, FieldReport, MediaInfo, StreamInfo, VideoInfo
 
 CHROMA_NAMES = {(0, 0): "4:4:4", (1, 0): "4:2:2", (1, 1): "4:2:0", (2, 0): "4:1:1", (2, 2): "4:1:0"}
 """Names of subsampling, by log2 of its horizontal and vertical step."""
@@ -51,20 +51,26 @@ def probe(
     """Show what is in a film: picture, colour tags, streams, chapters, metadata."""
     with session():
         from vidcolor.media import probe as media_probe
+        from vidcolor.media.fields import find_fields
 
         info = media_probe.probe(file)
+        fields = None if media_probe.is_sequence_pattern(file) else find_fields(info)
         if as_json:
-            print_json({"info": info})
+            print_json({"info": info, "fields": fields})
         else:
             stdout().print(plain(info.path, "bold"), soft_wrap=True)
-            report_grid(info_rows(info))
+            report_grid(info_rows(info, fields))
 
 
-def info_rows(info: MediaInfo) -> Iterable[tuple[str, str]]:
+def info_rows(info: MediaInfo, fields: FieldReport | None) -> Iterable[tuple[str, str]]:
     """(name, value) of each line; a name is empty when it repeats."""
+    from vidcolor.media.fields import described
+
     yield "container", f"{info.container}, {info.size_bytes:,} bytes"
     yield "duration", f"{_seconds(info.duration_from_header_s)} (from the header)"
     yield from _video_rows(info.video)
+    if fields is not None:
+        yield "fields", described(fields)
     name = "streams"
     for stream in info.streams:
         yield name, _stream(stream)
@@ -94,8 +100,6 @@ def _video_rows(video: VideoInfo) -> Iterable[tuple[str, str]]:
     count = video.num_frames_from_header
     frames = f"{count} frames" if count else "unknown number of frames"
     yield "timing", f"{rate}, {frames} (from the header), time base {video.time_base}"
-    if video.field_order != "progressive":
-        yield "fields", video.field_order
 
 
 def _samples(video: VideoInfo) -> str:

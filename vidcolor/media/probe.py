@@ -224,8 +224,24 @@ def color_tags(frame: av.VideoFrame, context: Any, layout: PixelLayout) -> Color
 def _field_order(context: Any, frame: av.VideoFrame) -> str:
     order = FIELD_ORDERS[context.field_order] if context.field_order < len(FIELD_ORDERS) else ""
     if frame.interlaced_frame and order in ("", "unknown", "progressive"):
-        return "interlaced"
+        return "tt" if is_top_field_first(frame) else "bb"
     return order or "unknown"
+
+
+def is_top_field_first(frame: av.VideoFrame) -> bool:
+    """Whether an interlaced frame is marked so; PyAV shows the mark only to libav's filters."""
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25)
+    )
+    chosen = graph.add("select", "eq(interlace_type,TOPFIRST)")
+    graph.link_nodes(source, chosen, graph.add("buffersink")).configure()
+    graph.push(frame)
+    try:
+        graph.pull()
+    except av.error.BlockingIOError:  # it was not chosen
+        return False
+    return True
 
 
 def is_interlaced(field_order: str) -> bool:
@@ -293,8 +309,6 @@ def _notices(
     films = [s for s in container.streams.video if not is_cover_art(s)]
     if len(films) > 1:
         notices.append(f"{len(films)} video streams: stream {stream.index} is coloured")
-    if is_interlaced(video.field_order):
-        notices.append("interlaced: coloured frame by frame, not deinterlaced")
     if video.start_pts is None:
         rate = float(video.average_rate or 25)
         notices.append(f"the file holds no times: {rate:g} frames per second are assumed")

@@ -19,7 +19,14 @@ from av.video.format import VideoFormat
 from vidcolor.color import resolve_tags
 from vidcolor.config import EncodeSettings
 from vidcolor.errors import SettingsError
-from vidcolor.frames import UNSPECIFIED, ColorTags, EncodeTarget, PixelLayout, VideoInfo
+from vidcolor.frames import (
+    UNSPECIFIED,
+    ColorTags,
+    EncodeTarget,
+    FieldOrder,
+    PixelLayout,
+    VideoInfo,
+)
 from vidcolor.media.pixels import pixel_layout
 
 LAST_RESORT = "ffv1"
@@ -57,7 +64,7 @@ PRORES_444_PROFILES = frozenset({"4444", "4", "4444xq", "5", "auto", "-1"})
 INTERLACED_ENCODERS = frozenset({"libx264", "ffv1", "prores_ks", "mpeg2video"})
 """Encoders that code or mark the two fields of a frame; with others only the container may."""
 
-FIELD_MODES = {"tt": "tff", "tb": "tff", "bb": "bff", "bt": "bff"}
+FIELD_MODES: dict[str, FieldOrder] = {"tt": "tff", "tb": "tff", "bb": "bff", "bt": "bff"}
 """Which field is shown first, by `VideoInfo.field_order`. For libav ``tb`` and ``bt`` are the
 interleaved orders of Matroska (RFC 9559, 5.1.4.1.28.2: 9 and 14) and QuickTime, where the
 first letter is the field shown first; the comments in its header say otherwise."""
@@ -143,7 +150,7 @@ def choose_encoding(
     )
 
 
-def field_mode(encoding: EncodedPicture, video: VideoInfo) -> str | None:
+def field_mode(encoding: EncodedPicture, video: VideoInfo) -> FieldOrder | None:
     """``tff`` or ``bff`` if the encoder is to code the two fields of each frame, else None."""
     target = encoding.target
     if encoding.codec not in INTERLACED_ENCODERS:

@@ -22,6 +22,7 @@ from vidcolor.media.pixels import luma_plane, pixel_layout
 from vidcolor.media.plan import OutputPlan
 from vidcolor.media.probe import color_tags, open_container
 from vidcolor.media.provenance import made_by
+from vidcolor.media.target import field_mode
 from vidcolor.media.verify_copies import (
     Found,
     check_chapters,
@@ -255,4 +256,6 @@ def check_tags(plan: OutputPlan, source: MediaInfo, frame: Any, context: Any) ->
     tags = color_tags(frame, context, layout)
     for name in ("full_range", "matrix", "primaries", "transfer"):
         check_equal(f"its tag {name} differs", getattr(target.color, name), getattr(tags, name))
+    if field_mode(plan, source.video) is not None:
+        check_equal("its frames are not marked as interlaced", True, bool(frame.interlaced_frame))
     check_equal("its rotation differs", source.video.rotation % 360, frame.rotation % 360)
