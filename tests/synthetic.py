@@ -375,7 +375,7 @@ def make_fields(
         ``tff`` or ``bff``.
     kind:
         ``fields``: each of its own moment; ``pulldown``: four pictures in five frames, 3:2;
-        ``whole``: both fields of one moment.
+        ``whole``: both fields of one moment; ``still``: nothing moves.
     marked:
         Whether frames and container say that they are interlaced.
     cut:
@@ -403,6 +403,7 @@ def make_fields(
                     8 * group + 2 * n for n in ((0, 0), (1, 1), (1, 2), (2, 3), (3, 3))[place]
                 ),
                 "whole": (2 * index, 2 * index),
+                "still": (0, 0),
             }[kind]
             if index < whole_until:
                 numbers = (2 * index, 2 * index)

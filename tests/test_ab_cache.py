@@ -37,6 +37,26 @@ def test_what_is_kept_comes_back(
         np.testing.assert_array_equal(frame.steps, expected)
 
 
+def test_later_fields_come_back(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    steps = list(generator.integers(-200, 200, (5, 2, 3, 4), np.int16))
+    frames = [
+        CachedFrame(steps[0], True, 1),
+        CachedFrame(steps[1], False, 2, steps[2]),
+        CachedFrame(steps[3], True, 3, steps[4]),
+    ]
+    writer = AbCacheWriter(tmp_path / "a.ab", tmp_path / "a")
+    for frame in frames:
+        writer.add(frame)
+    writer.finish()
+    for back, frame in zip(read_ab_cache(tmp_path / "a.ab"), frames, strict=True):
+        assert (back.keeps_chroma, back.luma_crc) == (frame.keeps_chroma, frame.luma_crc)
+        np.testing.assert_array_equal(back.steps, frame.steps)
+        assert (back.later_steps is None) == (frame.later_steps is None)
+        if frame.later_steps is not None:
+            np.testing.assert_array_equal(back.later_steps, frame.later_steps)
+
+
 def test_half_units() -> None:
     ab = np.array([[[-110.3, 0.2]], [[0.26, 99.75]]], np.float32)
     np.testing.assert_array_equal(

@@ -24,8 +24,11 @@ HalfUnits = npt.NDArray[np.int16]
 _HEAD = struct.Struct("<HH")
 """Of a file: rows, columns."""
 
-_FRAME = struct.Struct("<II?")
-"""Before each frame: its bytes, its luma's checksum, and whether the source's chroma is kept."""
+_FRAME = struct.Struct("<IIB")
+"""Before each picture: its bytes, its luma's checksum, and flags."""
+
+_KEEPS, _IS_LATER = 1, 2
+"""The source's chroma is kept; this is the later field of the frame before."""
 
 
 class CachedFrame(NamedTuple):
@@ -36,6 +39,8 @@ class CachedFrame(NamedTuple):
     """The source's chroma is kept instead."""
     luma_crc: int
     """Of the luma at the network's size, by which the frame is known again."""
+    later_steps: HalfUnits | None = None
+    """Of the later field, if it has colours of its own."""
 
 
 class DamagedCacheError(Exception):
@@ -81,7 +86,11 @@ class AbCacheWriter:
 
     def add(self, frame: CachedFrame) -> None:
         """The next frame."""
-        steps = frame.steps
+        self._add(frame.steps, frame.luma_crc, _KEEPS if frame.keeps_chroma else 0)
+        if frame.later_steps is not None:
+            self._add(frame.later_steps, frame.luma_crc, _IS_LATER)
+
+    def _add(self, steps: HalfUnits, luma_crc: int, flags: int) -> None:
         try:
             if self._last is None:
                 self._file.write(_HEAD.pack(*steps.shape[1:]))
@@ -89,7 +98,7 @@ class AbCacheWriter:
             change = (steps - self._last).astype("<i2")
             # Low bytes, then high bytes, which are nearly all alike.
             content = zlib.compress(change.view(np.uint8).reshape(-1, 2).T.tobytes(), 1)
-            head = _FRAME.pack(len(content), frame.luma_crc, frame.keeps_chroma)
+            head = _FRAME.pack(len(content), luma_crc, flags)
             self._file.write(head + content)
         except OSError as error:
             raise output_error(error, self._film) from error
@@ -127,10 +136,18 @@ def read_ab_cache(path: Path) -> Iterator[CachedFrame]:
         try:
             rows, columns = _HEAD.unpack(head)
             last = np.zeros((2, rows, columns), np.int16)
-            while frame := file.read(_FRAME.size):
-                length, luma_crc, keeps_chroma = _FRAME.unpack(frame)
+            frame: CachedFrame | None = None
+            while head := file.read(_FRAME.size):
+                length, luma_crc, flags = _FRAME.unpack(head)
                 last = last + _change(zlib.decompress(file.read(length)), last.shape)
-                yield CachedFrame(last, keeps_chroma, luma_crc)
+                if frame is not None and flags & _IS_LATER:
+                    frame = frame._replace(later_steps=last)
+                    continue
+                if frame is not None:
+                    yield frame
+                frame = CachedFrame(last, bool(flags & _KEEPS), luma_crc)
+            if frame is not None:
+                yield frame
         except (OSError, struct.error, zlib.error, ValueError) as error:
             raise DamagedCacheError(f"{path.name} is not what was written") from error
 

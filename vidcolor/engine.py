@@ -7,11 +7,13 @@ motion and then turned into the two chroma planes.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import starmap
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,11 @@ from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid, SmallPicture
 from vidcolor.config import WORK_LEAST_S, RunSettings
 from vidcolor.edit_carrier import CarriedColors
 from vidcolor.errors import Interrupted, VerificationError
+from vidcolor.field_colors import FieldColors
 from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo, Plane
 from vidcolor.look import mixed
 from vidcolor.luma import FrameHashes, luma_crc, luma_sha256, target_luma
+from vidcolor.media.fields import field_notices
 from vidcolor.media.output import Writer, verify_any
 from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan
 from vidcolor.media.reader import FilmReader
@@ -60,6 +64,7 @@ class Work:
 
     frame: Frame
     small: SmallPicture
+    """Of the frame, or of its earlier field."""
     has_chroma: bool
     source: FrameColor
     """What the decoded chroma holds."""
@@ -67,9 +72,13 @@ class Work:
     """By the shot list, if there is one."""
     is_repeat: bool = False
     """Of the frame before it: it gets the same ``ab``."""
+    later: SmallPicture | None = None
+    """Of the later field, if the two show different moments; see Note [Colours of fields]."""
     ab: AbPlanes | None = None
+    later_ab: AbPlanes | None = None
     steps: HalfUnits | None = None
     """Of steadied ab."""
+    later_steps: HalfUnits | None = None
     keeps: bool = False
     """The source's own chroma stays."""
     shot: int = 0
@@ -83,7 +92,8 @@ class Work:
         planes = self.frame.luma.nbytes * (3 if self.has_chroma else 1)
         if self.colored is not None:
             planes += self.colored.cb.nbytes + self.colored.cr.nbytes
-        return planes + self.small.lightness.nbytes
+        pictures = 1 if self.later is None else 2
+        return planes + pictures * self.small.lightness.nbytes
 
 
 def segment_lengths(settings: RunSettings) -> tuple[float, float]:
@@ -125,6 +135,8 @@ class FilmRun:
             {color for color, kept in keeps.items() if kept}
         )
         video = self.info.video
+        by_fields = settings.deinterlace == "auto" and not plan.is_scaled
+        self.fields = FieldColors(reader.fields if by_fields else None, video.layout.bit_depth)
         self.smoother = TemporalSmoother(settings.temporal.radius)
         self.planner = SegmentPlanner(*segment_lengths(settings))
         self.key_of: Callable[[Sequence[int]], str] = lambda _: ""
@@ -260,14 +272,16 @@ class FilmRun:
         """A decoded frame, ready for the network."""
         bits = self.info.video.layout.bit_depth
         full_range = self.target.color.full_range
-        small = self.clock.call(
-            "shrink", self.colorizer.shrink, frame.luma, self.grid, bits, full_range
-        )
+        pictures = [
+            self.clock.call("shrink", self.colorizer.shrink, luma, self.grid, bits, full_range)
+            for luma in self.clock.call("shrink", self.fields.moments, frame.luma)
+        ]
+        small, later = pictures[0], pictures[1] if len(pictures) > 1 else None
         has_chroma = frame.chroma is not None
         color = self.clock.call("shrink", frame_color, frame, bits)
         if not self.keeps_chroma:
             frame.chroma = None  # not needed any more
-        return Work(frame, small, has_chroma, color, listed)
+        return Work(frame, small, has_chroma, color, listed, later)
 
     def _time_s(self, frame: Frame) -> float:
         """From the film's beginning."""
@@ -279,7 +293,8 @@ class FilmRun:
         ab: AbPlanes | None = None
         for work in works:
             if self.settings.network.skip_repeats:
-                work.is_repeat = self.repeats.is_repeat(work.frame.index, work.small.codes)
+                is_repeat = self.repeats.is_repeat(work.frame.index, work.small.codes)
+                work.is_repeat = is_repeat and work.later is None
             batch.append(work)
             new = sum(not work.is_repeat for work in batch)
             if new == size or sum(work.nbytes for work in batch) > BATCH_LIMIT_BYTES:
@@ -293,16 +308,16 @@ class FilmRun:
     def _predict_batch(self, batch: list[Work], ab: AbPlanes | None) -> AbPlanes | None:
         """Fill in every frame's ab; ``ab`` and what is returned are those of the last one."""
         new = [work for work in batch if not work.is_repeat]
+        pictures = [work.small.lightness for work in new]
+        pictures += [work.later.lightness for work in new if work.later is not None]
         predicted = iter(
-            self.clock.call(
-                "network",
-                self.colorizer.predict,
-                [work.small.lightness for work in new],
-                self.grid.quarter_turns,
-            )
+            self.clock.call("network", self.colorizer.predict, pictures, self.grid.quarter_turns)
         )
         for work in batch:
             work.ab = ab = ab if work.is_repeat else next(predicted)
+        for work in new:
+            if work.later is not None:
+                work.later_ab = next(predicted)
         self.frames_repeated += len(batch) - len(new)
         return ab
 
@@ -333,25 +348,46 @@ class FilmRun:
         }
 
     def _steadied(self, works: Iterator[Work]) -> Iterator[tuple[Work, SmoothedAb]]:
-        smoother = self.smoother
-        bits = self.info.video.layout.bit_depth
-        waiting: dict[int, Work] = {}
-        for index, work in enumerate(works):
-            waiting[index] = work
-            is_cut = work.listed.is_cut if work.listed else None
-            steadied = self.clock.call(
-                "temporal", smoother.push, index, work.small.luma_u8(bits), work.ab, is_cut
-            )
-            for item in steadied:
-                yield waiting.pop(item.index), item
-        for item in self.clock.call("temporal", smoother.flush):
-            yield waiting.pop(item.index), item
+        """Each frame with what the smoother says of it, or of its earlier field."""
+        waiting: deque[Work] = deque()
+        earlier: SmoothedAb | None = None
+        cut_in_frame = False
+        for item in self._smoothed(works, waiting):
+            if earlier is None:
+                # A shot that began with the later field before begins, in whole frames, here.
+                earlier = replace(item, is_cut=item.is_cut or cut_in_frame)
+                cut_in_frame = False
+                if waiting[0].later is not None:
+                    continue
+            else:
+                waiting[0].later_ab, cut_in_frame = item.ab, item.is_cut
+            yield waiting.popleft(), earlier
+            earlier = None
         if waiting:
             raise RuntimeError(f"{len(waiting)} frames were lost while smoothing")
+
+    def _smoothed(self, works: Iterator[Work], waiting: deque[Work]) -> Iterator[SmoothedAb]:
+        """One for each picture that the network saw, in order; their frames join ``waiting``."""
+        smoother = self.smoother
+        bits = self.info.video.layout.bit_depth
+        count = itertools.count()
+        for work in works:
+            waiting.append(work)
+            is_cut = work.listed.is_cut if work.listed else None
+            pictures = [(work.small, work.ab, is_cut)]
+            if work.later is not None:
+                pictures.append((work.later, work.later_ab, False if work.listed else None))
+            for small, ab, begins in pictures:
+                yield from self.clock.call(
+                    "temporal", smoother.push, next(count), small.luma_u8(bits), ab, begins
+                )
+        yield from self.clock.call("temporal", smoother.flush)
 
     def _colored(self, steadied: tuple[Work, SmoothedAb], keeps: bool) -> Work:
         work, item = steadied
         work.steps = half_units(item.ab)
+        if work.later_ab is not None:
+            work.later_steps = half_units(work.later_ab)
         work.keeps = keeps and work.frame.chroma is not None
         if not work.keeps:
             self.frames_without_color += bool(np.abs(item.ab).max() < LEAST_COLOR)
@@ -366,16 +402,22 @@ class FilmRun:
             bits = self.info.video.layout.bit_depth
             cb, cr = self.clock.call("chroma", kept_chroma, work.frame, bits, self.target)
         else:
-            ab = self.clock.call("look", self._changed, work, from_half_units(work.steps))
-            cb, cr = self.clock.call("chroma", self.renderer.render, luma, ab)
+            ab = self.clock.call("look", self._changed, work.frame, work.small, work.steps)
+            later = None
+            if work.later is not None and work.later_steps is not None:
+                later = self.clock.call(
+                    "look", self._changed, work.frame, work.later, work.later_steps
+                )
+            cb, cr = self.clock.call("chroma", self.fields.chroma, self.renderer, luma, ab, later)
         work.colored = ColoredFrame(work.frame, luma, cb, cr)
         return work
 
-    def _changed(self, work: Work, ab: AbPlanes) -> AbPlanes:
+    def _changed(self, frame: Frame, small: SmallPicture, steps: HalfUnits) -> AbPlanes:
         """What the user makes of the automatic colours."""
+        ab = from_half_units(steps)
         if self.carried is not None:
-            ab = self.carried.apply(work.frame.pts, ab)
-        return mixed(ab, work.small.lightness, self.looks.at(self._time_s(work.frame)))
+            ab = self.carried.apply(frame.pts, ab)
+        return mixed(ab, small.lightness, self.looks.at(self._time_s(frame)))
 
     def _write(self, works: Iterator[Work], writer: Writer) -> Iterable[None]:
         for work in works:
@@ -399,7 +441,8 @@ class FilmRun:
             assert work.steps is not None
             if self.cache is None:
                 self.cache = AbCacheWriter(writer.new_cache_path(), writer.output)
-            frame = CachedFrame(work.steps, work.keeps, luma_crc(work.small.codes))
+            crc = luma_crc(work.small.codes)
+            frame = CachedFrame(work.steps, work.keeps, crc, work.later_steps)
             self.clock.call("encode", self.cache.add, frame)
 
     def _end_segment(self, writer: Writer, state: dict[str, Any]) -> None:
@@ -436,6 +479,12 @@ class FilmRun:
                 f"luma was kept in {written.luma_identical_frames} of {written.frames} frames "
                 "only; the output was not kept. This is a bug in vidcolor: please report it"
             )
+
+    def _field_notices(self) -> list[str]:
+        done = self.settings.deinterlace
+        return field_notices(
+            self.reader.fields, self.info.video, done, is_scaled=self.plan.is_scaled
+        )
 
     def _color_notices(self) -> list[str]:
         notices = self.source_shots.notices()
@@ -490,6 +539,7 @@ class FilmRun:
             luma_identical=self.written.luma_identical_frames if self._keeps_luma else 0,
             source_luma_sha256=self.source_luma.total(),
             encoder_luma_sha256=None if is_pictures else self.encoder_luma.total(),
+            is_deinterlaced=self.reader.deinterlaces,
             undecodable_packets=read.undecodable_packets,
             shots=self.progress.shot + 1 if self.progress.frames_written else 0,
             codec=self.plan.codec,
@@ -502,6 +552,7 @@ class FilmRun:
             ],
             notices=[
                 *self.info.notices,
+                *self._field_notices(),
                 *self.plan.notices,
                 *self._color_notices(),
                 *read_notices(read),

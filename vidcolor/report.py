@@ -53,9 +53,11 @@ class RunReport:
     frames_repeated: int
     """Frames that show what the frame before shows, and were given its colours."""
     luma_identical: int
-    """Frames whose luma entered the encoder exactly as it was decoded."""
+    """Frames whose luma entered the encoder exactly as it was decoded, or deinterlaced."""
+    is_deinterlaced: bool
+    """Luma is not the decoder's, but that of frames that were deinterlaced."""
     source_luma_sha256: str
-    """`vidcolor.luma.FrameHashes.total` of the luma as it was decoded."""
+    """`vidcolor.luma.FrameHashes.total` of the luma as it was decoded, or deinterlaced."""
     encoder_luma_sha256: str | None
     """Likewise, as it entered the encoder; None for pictures, which are written as R′G′B′."""
     undecodable_packets: int

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Program, error_line, events
+from tests.synthetic import make_fields
 from vidcolor.cli import dry_run
 from vidcolor.errors import Interrupted
 
@@ -68,3 +69,12 @@ def test_the_encoder_is_tried_in_a_folder_that_does_not_stay(
     result = color("--dry-run", film)
     assert result.exit_code == 22
     assert "set TMPDIR" in error_line(result)
+
+
+def test_fields_are_found_in_a_dry_run_too(color: Program, tmp_path: Path) -> None:
+    film = make_fields(tmp_path / "film.mkv")
+    for mode, said in (("auto", "each field of combed"), ("bwdif", "deinterlaced by bwdif")):
+        result = color("--dry-run", film, "--deinterlace", mode)
+        assert result.exit_code == 0
+        assert said in " ".join(result.stdout.split())
+    assert "field first" not in color("--dry-run", film, "--deinterlace", "off").stdout

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from tests.cli.conftest import Program, error_line
-from tests.synthetic import make_film
+from tests.synthetic import make_fields, make_film
 from vidcolor.cli.probe import color_line
 from vidcolor.frames import ColorTags
 
@@ -78,3 +78,13 @@ def test_an_image_sequence(vidcolor: Program, tmp_path: Path) -> None:
 def test_a_guessed_tag_is_marked() -> None:
     tags = ColorTags(matrix=1, primaries=99, transfer=1, full_range=False, guessed=("matrix",))
     assert color_line(tags) == "matrix BT.709 (guessed), primaries code 99, transfer BT.709"
+
+
+def test_fields_are_told(vidcolor: Program, tmp_path: Path) -> None:
+    film = make_fields(tmp_path / "a.mkv", kind="pulldown", marked=False)
+    said = " ".join(vidcolor("probe", film).stdout.split())
+    assert "fields hard telecine, top field first (not marked as such; 6 of 15 frames" in said
+    fields = json.loads(vidcolor("probe", film, "--json").stdout)["fields"]
+    assert (fields["found"], fields["pulldown"], fields["marked"]) == ("tff", "hard", None)
+    plain = make_film(tmp_path / "b.mkv")
+    assert "fields progressive" in " ".join(vidcolor("probe", plain).stdout.split())

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.conftest import Program, error_line, events
-from tests.synthetic import decode_luma, make_film, plane_values
+from tests.synthetic import decode_luma, make_fields, make_film, plane_values
 
 
 def test_a_film_is_coloured_beside_itself(color: Program, film: Path) -> None:
@@ -323,3 +323,12 @@ def test_a_signal_ends_the_program_and_leaves_nothing_behind(
     assert long_film.read_bytes() == before
     assert b"vidcolor: error: stopped;" in said
     assert b"Traceback" not in said
+
+
+def test_the_summary_says_that_luma_was_deinterlaced(color: Program, tmp_path: Path) -> None:
+    film = make_fields(tmp_path / "film.mkv", frames=8)
+    result = color(film, "--deinterlace", "bwdif")
+    assert result.exit_code == 0
+    said = " ".join(result.stdout.split())
+    assert "identical in all 8 frames, from the deinterlaced frames to the encoder" in said
+    assert color(film, "--deinterlace", "bob").exit_code == 2

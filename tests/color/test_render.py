@@ -152,3 +152,48 @@ def test_targets_without_chroma_are_refused() -> None:
     target = EncodeTarget(64, 48, PixelLayout("gray", 8, None), ColorTags(1, 1, 1, True))
     with pytest.raises(ValueError, match="no chroma"):
         ChromaRenderer(target)
+
+
+class TestFields:
+    @pytest.mark.parametrize("bit_depth", [8, 10])
+    @pytest.mark.parametrize("height", [64, 62])
+    @pytest.mark.parametrize("name", SUBSAMPLING)
+    def test_each_field_has_its_own_chroma(self, name: str, height: int, bit_depth: int) -> None:
+        """Nothing of one field changes a chroma line of the other."""
+        target = make_target(name, bit_depth, size=(WIDTH, height))
+        renderer, luma = ChromaRenderer(target), random_luma(target)
+        top, bottom = smooth_ab(), -smooth_ab()
+        before = renderer.render_fields(luma, top, bottom)
+        changed = luma.copy()
+        changed[1::2] = changed[1::2] // 2
+        after = renderer.render_fields(changed, top, bottom + 5)
+        for plane, other in zip(before, after, strict=True):
+            np.testing.assert_array_equal(plane[0::2], other[0::2])
+            assert (plane[1::2] != other[1::2]).mean() > 0.3
+
+    def test_fields_of_one_picture_are_coloured_as_the_frame(self) -> None:
+        """Where luma does not change from line to line, and in full chroma everywhere."""
+        target = make_target()
+        luma = np.repeat(random_luma(target)[:1], HEIGHT, axis=0)
+        renderer, ab = ChromaRenderer(target), smooth_ab()
+        for one, other in zip(
+            renderer.render(luma, ab), renderer.render_fields(luma, ab, ab), strict=True
+        ):
+            np.testing.assert_allclose(one.astype(int), other.astype(int), atol=1)
+        full = make_target("yuv444p")
+        renderer, luma = ChromaRenderer(full), random_luma(full)
+        for one, other in zip(
+            renderer.render(luma, ab), renderer.render_fields(luma, ab, ab.copy()), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+
+    def test_no_colour_is_exactly_neutral(self) -> None:
+        target = make_target()
+        grey = np.zeros_like(smooth_ab())
+        for plane in ChromaRenderer(target).render_fields(random_luma(target), grey, grey):
+            assert (plane == 128).all()
+
+    def test_luma_that_does_not_fit_is_refused(self) -> None:
+        ab = smooth_ab()
+        with pytest.raises(ValueError, match="luma must be uint8"):
+            ChromaRenderer(make_target()).render_fields(np.zeros((8, 8), np.uint8), ab, ab)

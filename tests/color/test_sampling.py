@@ -138,3 +138,23 @@ def test_ramps_are_sampled_where_the_chroma_sits(location: int) -> None:
 
 def test_no_subsampling_needs_no_shift() -> None:
     assert siting_shift((0, 0), 1, (8.0, 8.0)) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("location", [0, 2])
+@pytest.mark.parametrize("height", [96, 98])
+def test_chroma_of_fields_sits_where_that_of_the_frame_does(location: int, height: int) -> None:
+    """On a ramp, luma at a chroma sample of either field tells the line that it sits on."""
+    luma = np.repeat(np.arange(height, dtype=np.uint16)[:, None] * 80, 16, axis=1)
+    for field in (0, 1):
+        grid = luma_on_chroma_grid(luma[field::2], (1, 1), location, field)
+        line = np.arange(field, height // 2, 2) * 2 + 0.5
+        inner = slice(1, -1)
+        np.testing.assert_allclose(grid[: len(line), 5][inner] / 80, line[inner], atol=0.02)
+
+
+def test_chroma_on_a_line_is_on_one_of_its_own_field() -> None:
+    luma = np.repeat(np.arange(96, dtype=np.uint16)[:, None] * 80, 16, axis=1)
+    for field in (0, 1):
+        grid = luma_on_chroma_grid(luma[field::2], (1, 1), 3, field)
+        line = np.arange(24) * 4 + field
+        np.testing.assert_allclose(grid[1:-1, 5] / 80, line[1:-1], atol=0.02)

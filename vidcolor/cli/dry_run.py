@@ -77,6 +77,7 @@ def _plan(
     """The output's path and plan, which then also tells what was noticed about the source."""
     from vidcolor.hints import read_hints
     from vidcolor.media.atomic import check_output
+    from vidcolor.media.fields import field_notices
     from vidcolor.media.output import plan_any
     from vidcolor.media.sequence import open_source
     from vidcolor.references import load_references
@@ -97,6 +98,7 @@ def _plan(
         start_s=settings.start_s,
         duration_s=settings.duration_s,
         keep_partial=settings.keep_partial,
+        deinterlace=settings.deinterlace,
     ) as reader:
         if settings.references is not None:
             load_references(Path(settings.references), Path(job.source).name, reader.info.video)
@@ -104,7 +106,10 @@ def _plan(
         if settings.report:
             check_output(Path(reader.info.path), report_path(output), settings.overwrite)
         _try_encoder(reader.info, plan)
-    return output, replace(plan, notices=(*reader.info.notices, *plan.notices))
+        of_fields = field_notices(
+            reader.fields, reader.info.video, settings.deinterlace, is_scaled=plan.is_scaled
+        )
+    return output, replace(plan, notices=(*reader.info.notices, *of_fields, *plan.notices))
 
 
 def _try_encoder(info: MediaInfo, plan: OutputPlan) -> None:

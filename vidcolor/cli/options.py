@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -194,6 +194,18 @@ Crf = Annotated[
         min=0,
         max=HIGHEST_CRF,
         show_default="the preset's",
+        rich_help_panel=ENCODING,
+    ),
+]
+
+DeinterlaceMode = Annotated[
+    Literal["auto", "off", "bwdif"] | None,
+    typer.Option(
+        "--deinterlace",
+        metavar="auto|off|bwdif",
+        help="Interlaced frames: colour each field (luma is kept), treat them as progressive, or "
+        "make whole frames of them.",
+        show_default="auto",
         rich_help_panel=ENCODING,
     ),
 ]

@@ -31,6 +31,7 @@ OPTION_OF_FIELD = {
     "temporal.shots": "--shots",
     "references": "--references",
     "hints": "--hints",
+    "deinterlace": "--deinterlace",
     "start_s": "--start",
     "duration_s": "--duration",
     "keep_work": "--keep-work",

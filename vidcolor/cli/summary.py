@@ -63,10 +63,13 @@ def _network(report: RunReport) -> str:
 
 def _luma(report: RunReport) -> str:
     same, total = report.luma_identical, report.frames_out
+    given = "as given to the encoder"
+    if report.is_deinterlaced:
+        given = "from the deinterlaced frames to the encoder"
     if same == total:
-        return f"identical in all {total} frames, as given to the encoder"
+        return f"identical in all {total} frames, {given}"
     why = "; it was scaled or expanded to RGB, see the notices" if same == 0 else ""
-    return f"identical in {same} of {total} frames, as given to the encoder{why}"
+    return f"identical in {same} of {total} frames, {given}{why}"
 
 
 def _checked(report: RunReport) -> str:

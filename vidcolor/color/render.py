@@ -61,14 +61,57 @@ class ChromaRenderer:
         self._check(luma)
         if not ab.any():
             return self._neutral(), self._neutral()
+        grid = luma_on_chroma_grid(luma, self._subsampling, self._target.color.chroma_location)
+        return self._looked_up(grid, self._coordinates(luma, ab))
+
+    def render_fields(
+        self, luma: Plane, top: npt.NDArray[np.float32], bottom: npt.NDArray[np.float32]
+    ) -> tuple[Plane, Plane]:
+        """Cb and Cr codes for one interlaced frame, whose chroma lines alternate as luma's do.
+
+        Parameters
+        ----------
+        luma:
+            As for `render`.
+        top, bottom:
+            (2, h, w) ab of each field, over the whole picture; the same array if both show the
+            same moment.
+
+        Returns
+        -------
+        As `render`. Chroma lines 0, 2 … depend on the top field alone, 1, 3 … on the bottom one.
+
+        Raises
+        ------
+        ValueError
+            As `render`.
+        """
+        self._check(luma)
+        if not (top.any() or bottom.any()):
+            return self._neutral(), self._neutral()
+        coordinates = self._coordinates(luma, top)
+        if bottom is not top:
+            coordinates[:, 1::2] = self._coordinates(luma, bottom)[:, 1::2]
+        grid = np.empty(self._target.chroma_size[::-1], luma.dtype)
+        for first_line in (0, 1):
+            lines = grid[first_line::2]
+            field = cast(Plane, np.ascontiguousarray(luma[first_line::2]))
+            location = self._target.color.chroma_location
+            means = luma_on_chroma_grid(field, self._subsampling, location, first_line)
+            lines[...] = means[: len(lines)]
+        return self._looked_up(grid, coordinates)
+
+    def _coordinates(self, luma: Plane, ab: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Of the table, for every chroma sample."""
         location = self._target.color.chroma_location
-        grid = luma_on_chroma_grid(luma, self._subsampling, location)
         pixels_per_cell = (luma.shape[1] / ab.shape[2], luma.shape[0] / ab.shape[1])
-        coordinates = upsample_ab(
+        return upsample_ab(
             self._table.coordinates(ab),
             self._target.chroma_size,
             siting_shift(self._subsampling, location, pixels_per_cell),
         )
+
+    def _looked_up(self, grid: Plane, coordinates: npt.NDArray[np.float32]) -> tuple[Plane, Plane]:
         chroma = self._table.look_up(self._first_rows(grid), coordinates, self._chroma)
         cb, cr = (self._codes(plane) for plane in chroma)
         return cb, cr

@@ -23,14 +23,24 @@ _SITING = {
 }
 _UNSPECIFIED_SITING = _SITING[1]
 
+# Of a chroma sample midway between two lines of the frame, in the lines of its own field: a quarter
+# of the way from the first to the second in the top field, three quarters in the bottom field.
+# Source: ITU-T H.262, figure 6-2. Sited on a line (DV), it is on one of its own field.
+_QUARTER, _THREE_QUARTERS = "quarter", "three quarters"
+_IN_FIELD = {_MIDDLE: (_QUARTER, _THREE_QUARTERS)}
+
 
 def luma_on_chroma_grid(
-    luma: Plane, subsampling: tuple[int, int], chroma_location: int = 0
+    luma: Plane,
+    subsampling: tuple[int, int],
+    chroma_location: int = 0,
+    field: int | None = None,
 ) -> Plane:
     """Luma as the chroma samples see it: area-averaged around each of them.
 
     A chroma sample midway between luma samples gets their mean; one that sits on a luma
-    sample gets [1 2 1]/4 of it and its neighbours. Edges are replicated.
+    sample gets [1 2 1]/4 of it and its neighbours; one a quarter of the way to the next gets
+    [1 4 3]/8. Edges are replicated.
 
     Parameters
     ----------
@@ -40,6 +50,9 @@ def luma_on_chroma_grid(
         log2 of the horizontal and vertical subsampling: 4:2:0 is (1, 1), 4:2:2 is (1, 0).
     chroma_location:
         AVChromaLocation; 0, unspecified, counts as left.
+    field:
+        None if ``luma`` is a frame; 0 or 1 if it is the top or bottom field of one, whose chroma
+        has lines of its own.
 
     Returns
     -------
@@ -49,20 +62,23 @@ def luma_on_chroma_grid(
     if subsampling == (0, 0):
         return luma
     horizontal, vertical = _SITING.get(chroma_location, _UNSPECIFIED_SITING)
+    if field is not None and vertical in _IN_FIELD:
+        vertical = _IN_FIELD[vertical][field]
     width, columns, x_starts = _boxes(luma.shape[1], subsampling[0], horizontal)
     height, rows, y_starts = _boxes(luma.shape[0], subsampling[1], vertical)
     padded = _pad(
         luma, (min(y_starts), max(y_starts) + rows), (min(x_starts), max(x_starts) + columns)
     )
-    means: list[Plane] = [
-        cv2.resize(
+    boxes: dict[tuple[int, int], Plane] = {
+        (y, x): cv2.resize(
             padded[y - y_starts[0] :, x - x_starts[0] :][:rows, :columns],
             (width, height),
             interpolation=cv2.INTER_AREA,
         )
-        for y in y_starts
-        for x in x_starts
-    ]
+        for y in set(y_starts)
+        for x in set(x_starts)
+    }
+    means = [boxes[y, x] for y in y_starts for x in x_starts]
     while len(means) > 1:
         means = [
             cv2.addWeighted(one, 0.5, other, 0.5, 0)
@@ -122,7 +138,8 @@ def _offset(log2: int, place: str) -> float:
 def _boxes(size: int, log2: int, place: str) -> tuple[int, int, tuple[int, ...]]:
     """Samples, luma pixels under them, and where the averaged boxes start.
 
-    On-sample filters are the mean of two boxes one pixel apart: [1 1 0] + [0 1 1] = [1 2 1].
+    On-sample filters are the mean of two boxes one pixel apart: [1 1 0] + [0 1 1] = [1 2 1]; a
+    quarter of the way it is the mean of that and of the box midway.
     """
     factor = 2**log2
     samples = -(-size // factor)
@@ -130,6 +147,8 @@ def _boxes(size: int, log2: int, place: str) -> tuple[int, int, tuple[int, ...]]
         _FIRST: (-(factor // 2), 1 - factor // 2),
         _MIDDLE: (0,),
         _LAST: (factor // 2 - 1, factor // 2),
+        _QUARTER: (-(factor // 2), 1 - factor // 2, 0, 0),
+        _THREE_QUARTERS: (0, 0, factor // 2 - 1, factor // 2),
     }[place]
     return samples, samples * factor, starts if factor > 1 else (0,)
 

@@ -131,6 +131,8 @@ class SegmentRenderer:
             start_s=start_s,
             duration_s=float(end) - start_s,
             keep_partial=True,
+            deinterlace=self._run.settings.deinterlace,
+            fields=self._run.reader.fields,
         ) as reader:
             for frame in self._run.clock.timed("decode", reader):
                 if expected is None:
@@ -142,7 +144,10 @@ class SegmentRenderer:
                 is_it = kept is not None and luma_crc(work.small.codes) == kept.luma_crc
                 if frame.pts != expected or kept is None or not is_it:
                     raise _NotThereError
-                work.steps, work.keeps = kept.steps, kept.keeps_chroma
+                if (work.later is None) != (kept.later_steps is None):
+                    raise _NotThereError
+                work.steps, work.later_steps = kept.steps, kept.later_steps
+                work.keeps = kept.keeps_chroma
                 yield work
                 expected = next(wanted, None)
         if expected is not None:

@@ -86,6 +86,7 @@ def color_film(
         start_s=settings.start_s,
         duration_s=settings.duration_s,
         keep_partial=settings.keep_partial,
+        deinterlace=settings.deinterlace,
     ) as reader:
         target_path = (
             Path(output) if output else default_output(Path(source), settings, reader.info)

@@ -25,9 +25,12 @@ import av
 from av.container import Flags
 from av.stream import Discard
 
+from vidcolor.config import Deinterlace
 from vidcolor.errors import CorruptInputError, SettingsError, TruncatedInputError
-from vidcolor.frames import Frame, MediaInfo
+from vidcolor.frames import FieldReport, Frame, MediaInfo
+from vidcolor.media.bwdif import deinterlaced
 from vidcolor.media.extent import missing_bytes
+from vidcolor.media.fields import find_fields, with_fields
 from vidcolor.media.pixels import alpha_plane, chroma_of_rgb, chroma_planes, luma_plane
 from vidcolor.media.probe import probe
 from vidcolor.media.safety import DEFAULT_LIMITS, Limits, decoder_options, open_container
@@ -93,6 +96,11 @@ class FilmReader:
         Accept a film that is cut off or damaged, and count what is missing.
     colors_of_rgb:
         Give frames of R′G′B′ formats chroma too, see `vidcolor.media.pixels.chroma_of_rgb`.
+    deinterlace:
+        ``off`` reads frames as they are. Otherwise the film's fields are looked at, and with
+        ``bwdif`` frames that hold two moments are deinterlaced.
+    fields:
+        What was found when they were looked at before.
     limits:
         What is refused.
     threads:
@@ -113,6 +121,8 @@ class FilmReader:
         duration_s: float | None = None,
         keep_partial: bool = False,
         colors_of_rgb: bool = False,
+        deinterlace: Deinterlace = "off",
+        fields: FieldReport | None = None,
         limits: Limits = DEFAULT_LIMITS,
         threads: int = 0,
     ) -> None:
@@ -128,6 +138,14 @@ class FilmReader:
                 f"{path} is cut off: at least {self.report.missing_bytes} bytes are missing at "
                 "its end; copy it again, or colour what is there with --keep-partial"
             )
+        self.fields = fields
+        """Of the film; None where nobody looked."""
+        self.deinterlaces = False
+        """Frames are not those of the decoder."""
+        if deinterlace != "off":
+            self.fields = fields or find_fields(self.info, limits=limits)
+            self.info = with_fields(self.info, self.fields, deinterlace)
+            self.deinterlaces = deinterlace == "bwdif" and self.fields.order is not None
         self._begin, self._end = tick_range(self.info, start_s, duration_s)
         self._timeline = Timeline.for_video(self.info.video)
         self._newest_packet_pts: int | None = None
@@ -171,7 +189,7 @@ class FilmReader:
         return self._frames()
 
     def _frames(self) -> Iterator[Frame]:
-        for decoded in self._all_decoded():
+        for decoded in self._pictures():
             pts = self._timeline.place(decoded.pts, decoded.dts, decoded.duration)
             if self._begin is not None and pts < self._begin:
                 continue
@@ -185,6 +203,18 @@ class FilmReader:
                 f"{self.path}: no frame begins in the part to be coloured; the film is "
                 f"{self.info.duration_from_header_s or 0:.3f} s long, choose another --start"
             )
+
+    def _pictures(self) -> Iterator[av.VideoFrame]:
+        """What the decoder yields, deinterlaced if that is asked for."""
+        decoded = self._all_decoded()
+        if not self.deinterlaces:
+            return decoded
+        assert self.fields is not None
+        return deinterlaced(map(self._checked, decoded), self.fields)
+
+    def _checked(self, decoded: av.VideoFrame) -> av.VideoFrame:
+        self._check_same_format(decoded)
+        return decoded
 
     def _frame(self, decoded: av.VideoFrame, pts: int) -> Frame:
         self._check_same_format(decoded)

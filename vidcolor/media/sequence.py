@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from vidcolor.config import Deinterlace
 from vidcolor.errors import (
     CorruptInputError,
     InputLimitError,
@@ -18,7 +19,7 @@ from vidcolor.errors import (
     NotMediaError,
     SettingsError,
 )
-from vidcolor.frames import ColorTags, Frame, MediaInfo, StreamInfo, VideoInfo
+from vidcolor.frames import ColorTags, FieldReport, Frame, MediaInfo, StreamInfo, VideoInfo
 from vidcolor.media.picture_files import CODECS, Picture, picture_notices, read_picture
 from vidcolor.media.probe import SEQUENCE_NUMBER, is_sequence_pattern
 from vidcolor.media.reader import MAX_CONSECUTIVE_FAILURES, FilmReader, ReadReport
@@ -223,6 +224,9 @@ class SequenceReader:
         threads: int = 0,
     ) -> None:
         del threads  # pictures are decoded one at a time
+        self.fields: FieldReport | None = None
+        """Nobody looks at the fields of pictures."""
+        self.deinterlaces = False
         self.path = Path(path)
         self.keep_partial = keep_partial
         self.limits = limits
@@ -323,10 +327,14 @@ def open_source(
     start_s: float = 0.0,
     duration_s: float | None = None,
     keep_partial: bool = False,
+    deinterlace: Deinterlace = "off",
+    fields: FieldReport | None = None,
     limits: Limits = DEFAULT_LIMITS,
     threads: int = 0,
 ) -> FilmReader | SequenceReader:
     """A reader for a film, or for an image sequence if ``path`` is a numbered pattern.
+
+    Pictures of a sequence are taken for progressive, whatever ``deinterlace`` says.
 
     Raises
     ------
@@ -355,6 +363,8 @@ def open_source(
         start_s=start_s,
         duration_s=duration_s,
         keep_partial=keep_partial,
+        deinterlace=deinterlace,
+        fields=fields,
         limits=limits,
         threads=threads,
     )
