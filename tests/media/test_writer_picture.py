@@ -20,12 +20,13 @@ from tests.synthetic import (
     decode_luma,
     ffmpeg_frame_count,
     ffmpeg_luma,
+    make_fields,
     make_film,
     run_ffmpeg,
 )
 from vidcolor.config import override
 from vidcolor.frames import ColorTags
-from vidcolor.media.probe import probe
+from vidcolor.media.probe import is_top_field_first, probe
 
 
 class TestPicture:
@@ -204,6 +205,22 @@ class TestPicture:
             frame = next(container.decode(stream))
             assert frame.interlaced_frame
             assert stream.codec_context.field_order in ((2, 4) if order == "tff" else (3, 5))
+
+    @pytest.mark.parametrize("order", ["tff", "bff"])
+    @pytest.mark.parametrize(("codec", "suffix"), [("mpeg4", "mp4"), ("prores_aw", "mov")])
+    def test_other_encoders_that_mark_fields(
+        self, tmp_path: Path, order: str, codec: str, suffix: str
+    ) -> None:
+        source = make_fields(tmp_path / "film.mkv", frames=3, order=order)
+        chosen: dict[str, object] = {"encode.codec": codec, "encode.options": {}}
+        if codec == "prores_aw":
+            chosen |= {"encode.min_bits": 10, "encode.min_chroma": "4:2:2"}
+        settings = override(fast_settings(), chosen)
+        run = recolor(source, tmp_path / f"out.{suffix}", settings)
+        with av.open(str(run.path)) as container:
+            frame = next(container.decode(video=0))
+            assert frame.interlaced_frame
+            assert is_top_field_first(frame) == (order == "tff")
 
     @pytest.mark.parametrize("codec", ["libx264", "ffv1", "prores_ks"])
     def test_scaled_fields_are_no_fields(self, tmp_path: Path, codec: str) -> None:

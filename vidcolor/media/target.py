@@ -61,7 +61,9 @@ PRORES_444_PROFILES = frozenset({"4444", "4", "4444xq", "5", "auto", "-1"})
 """Values of prores_ks's ``profile`` that are right for 4:4:4."""
 
 
-INTERLACED_ENCODERS = frozenset({"libx264", "ffv1", "prores_ks", "mpeg2video"})
+INTERLACED_ENCODERS = frozenset(
+    {"libx264", "ffv1", "prores_ks", "prores_aw", "mpeg2video", "mpeg4"}
+)
 """Encoders that code or mark the two fields of a frame; with others only the container may."""
 
 FIELD_MODES: dict[str, FieldOrder] = {"tt": "tff", "tb": "tff", "bb": "bff", "bt": "bff"}
