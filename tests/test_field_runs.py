@@ -24,7 +24,9 @@ from tests.synthetic import (
 )
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import NetworkSettings
+from vidcolor.jobs.folder import find_jobs
 from vidcolor.jobs.run import color_film
+from vidcolor.media.segments import SegmentFolder
 
 Planes = np.ndarray[Any, Any]
 
@@ -53,9 +55,11 @@ def same(one: Sequence[Planes], other: Sequence[Planes]) -> bool:
     return len(one) == len(other) and all(map(np.array_equal, one, other))
 
 
-@pytest.mark.parametrize("kind", ["fields", "pulldown", "whole"])
 @pytest.mark.parametrize("marked", [True, False])
-@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le"])
+@pytest.mark.parametrize(
+    ("kind", "pix_fmt"),
+    [("fields", "yuv420p"), ("fields", "yuv422p10le"), ("pulldown", "yuv420p"), ("whole", "gray")],
+)
 def test_luma_times_and_marks_are_kept(
     tmp_path: Path, colorizer: Colorizer, kind: str, marked: bool, pix_fmt: str
 ) -> None:
@@ -180,12 +184,12 @@ def test_batches_change_nothing(
 def test_an_interrupted_run_gives_the_same_film(
     tmp_path: Path, colorizer: Colorizer, kind: str, mode: str
 ) -> None:
-    film = make_fields(tmp_path / "film.mkv", frames=55, kind=kind, cut=23)
-    settings = settings_of("archive", deinterlace=mode)
+    film = make_fields(tmp_path / "film.mkv", frames=32, kind=kind, cut=11)
+    settings = settings_of("archive", deinterlace=mode, segments__most_s=0.6)
     whole = tmp_path / "whole.mkv"
     color_film(film, whole, settings, colorizer=colorizer)
     output = tmp_path / "out.mkv"
-    stop_after(46, film, output, settings, colorizer)
+    stop_after(24, film, output, settings, colorizer)
     report = color_film(film, output, settings, colorizer=colorizer)
     assert report.frames_resumed > 0
     assert content(output) == content(whole)
@@ -195,10 +199,14 @@ def test_an_interrupted_run_gives_the_same_film(
 def test_a_changed_look_renders_kept_fields(
     tmp_path: Path, colorizer: Colorizer, mode: str
 ) -> None:
-    film = make_fields(tmp_path / "film.mkv", frames=40, cut=23)
+    film = make_fields(tmp_path / "film.mkv", frames=24, cut=11)
     output = tmp_path / "out.mkv"
     kept = {"keep_work": True, "overwrite": True, "deinterlace": mode}
     color_film(film, output, settings_of("archive", **kept), colorizer=colorizer)
+    (job,) = find_jobs(tmp_path)
+    if mode == "auto":  # a shot that begins with a later field begins, in frames, with the next
+        segments = SegmentFolder(job.folder, output).finished
+        assert [len(record.pts) for record in segments] == [12, 12]
     changed = settings_of("archive", look__warmth=9.0, **kept)
     report = color_film(film, output, changed, colorizer=colorizer)
     assert any("kept work was used" in notice for notice in report.notices)
