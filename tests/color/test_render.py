@@ -187,6 +187,15 @@ class TestFields:
         ):
             np.testing.assert_array_equal(one, other)
 
+    def test_each_field_has_its_own_ab(self) -> None:
+        target = make_target()
+        renderer, luma = ChromaRenderer(target), np.full((HEIGHT, WIDTH), 120, np.uint8)
+        top, bottom = smooth_ab(), -smooth_ab()
+        both = renderer.render_fields(luma, top, bottom)
+        for field, ab in enumerate((top, bottom)):
+            for plane, alone in zip(both, renderer.render(luma, ab), strict=True):
+                np.testing.assert_array_equal(plane[field::2], alone[field::2])
+
     def test_no_colour_is_exactly_neutral(self) -> None:
         target = make_target()
         grey = np.zeros_like(smooth_ab())
