@@ -1,5 +1,6 @@
 # make run FILM=old_film.mp4 [ARGS="--preset archive"]   colour a film (without FILM: a sample)
 # make test                                              lint, types, tests
+# make audit                                             known weaknesses in what is installed (asks pypi.org)
 # make clean                                             remove what make made here
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ SAMPLE := build/sample.mp4
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: run test clean
+.PHONY: run test audit clean
 
 ifdef FILM
 run: $(RUN_STAMP)
@@ -27,6 +28,10 @@ test: $(DEV_STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(ARGS)
+
+audit: $(RUN_STAMP)
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/python -m pip_audit --skip-editable
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache

@@ -118,3 +118,9 @@ def test_override_reaches_into_a_free_table() -> None:
 def test_override_refuses_what_is_not_allowed() -> None:
     with pytest.raises(SettingsError, match=r"options: start_s = -1 is not allowed"):
         override(RunSettings(), {"start_s": -1})
+
+
+def test_brackets_without_an_end(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("x = " + "[" * 5000)
+    with pytest.raises(SettingsError, match="cannot read"):
+        load_preset(str(tmp_path / "mine.toml"))

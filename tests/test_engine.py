@@ -115,6 +115,26 @@ class TestArchive:
         for (_, ours), theirs in zip(decode_luma(source), lumas, strict=True):
             np.testing.assert_array_equal(ours, theirs)
 
+    def test_a_damaged_packet_costs_its_own_frame_alone(self, tmp_path, colorizer):
+        source = make_film(
+            tmp_path / "film.mkv", frames=24, audio=1, codec="mjpeg", pix_fmt="yuvj420p"
+        )
+        whole = decode_luma(source)
+        content = bytearray(source.read_bytes())
+        with av.open(str(source)) as container:
+            bad = [packet for packet in container.demux(video=0) if packet.size][10]
+            place = content.index(bytes(bad))
+            content[place : place + bad.size] = bytes(bad.size)
+        source.write_bytes(content)
+        sound = audio_packets(source, 0)
+        output = tmp_path / "out.mkv"
+        report = color_film(source, output, settings_of("archive"), colorizer=colorizer)
+        assert (report.frames_in, report.frames_out, report.undecodable_packets) == (23, 23, 1)
+        assert "1 packets could not be decoded" in " ".join(report.notices)
+        left = decode_luma(output)
+        assert [time for time, _ in left] == [time for time, _ in whole[:10] + whole[11:]]
+        assert audio_packets(output, 0) == sound
+
     def test_sound_is_copied_to_the_byte(self, tmp_path, colorizer):
         source = make_film(tmp_path / "film.mkv", frames=24, audio=2, subtitles="srt")
         output = tmp_path / "out.mkv"

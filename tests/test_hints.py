@@ -123,6 +123,13 @@ def test_files_that_are_no_hints(tmp_path: Path) -> None:
         read_hints(tmp_path / "none.toml")
 
 
+def test_brackets_without_an_end(tmp_path: Path) -> None:
+    path = tmp_path / "hints.toml"
+    path.write_text("[[hint]]\npoints = " + "[" * 5000)
+    with pytest.raises(SettingsError, match="cannot read the hints file"):
+        read_hints(path)
+
+
 def test_a_hint_must_lie_inside_the_picture() -> None:
     corners = HintList("h", (Hint(((0, 0), (59, 39)), None),))
     corners.check_inside(60, 40)

@@ -19,6 +19,7 @@ def test_only_what_happened_is_noted():
     assert read_notices(ReadReport(frames=10)) == []
     notes = read_notices(ReadReport(frames=10, undecodable_packets=3, missing_s=1.5))
     assert notes == [
-        "3 packets could not be decoded and are missing",
+        "3 packets could not be decoded: their frames are missing, all others and the sound keep "
+        "their times",
         "the source ends early: 1.50 s, 0 bytes are missing",
     ]

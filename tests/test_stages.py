@@ -1,16 +1,20 @@
 """The chain of threads: order, back-pressure, failures, cancelling."""
 
+import math
 import threading
 import time
 
 import pytest
 
 from tests.threads import stages_running
-from vidcolor.stages import ByteQueue, StageClock, run_stages
+from vidcolor import stages as stages_module
+from vidcolor.errors import StalledError
+from vidcolor.stages import ByteQueue, StageClock, is_stalled, run_stages
 
 
-def chain(source, stages, cancel=None, tick=lambda: None):
-    run_stages(source, stages, size_of=lambda _: 1, cancel=cancel or threading.Event(), tick=tick)
+def chain(source, stages, cancel=None, tick=lambda: None, stall_s=math.inf):
+    cancel = cancel or threading.Event()
+    run_stages(source, stages, size_of=lambda _: 1, cancel=cancel, tick=tick, stall_s=stall_s)
 
 
 def test_items_pass_every_stage_in_order():
@@ -136,3 +140,106 @@ def test_a_thread_that_cannot_start_leaves_none_behind(monkeypatch):
     with pytest.raises(RuntimeError, match="can't start"):
         chain(range(10**9), {"middle": lambda items: items})
     assert not stages_running()
+
+
+def test_a_stalled_stage_is_named_and_left_behind(monkeypatch):
+    monkeypatch.setattr(stages_module, "PATIENCE_S", 0.0)
+    released = threading.Event()
+
+    def stuck(items):
+        for _ in items:
+            released.wait()
+            yield None
+
+    try:
+        with pytest.raises(StalledError, match=r"'stuck' has not moved for 0\.05 s.*--limit"):
+            chain(range(3), {"stuck": stuck, "last": lambda items: items}, stall_s=0.05)
+        assert is_stalled()
+    finally:
+        released.set()
+        join_all()
+    assert not is_stalled()
+
+
+def test_a_stage_that_stalls_while_others_are_stopped_is_noticed_too(monkeypatch):
+    monkeypatch.setattr(stages_module, "PATIENCE_S", 0.0)
+    released, begun = threading.Event(), threading.Event()
+
+    def stuck(items):
+        for item in items:
+            begun.set()
+            released.wait()
+            yield item
+
+    def tick():
+        begun.wait()
+        raise KeyError("a signal")
+
+    try:
+        with pytest.raises(StalledError, match="stuck"):
+            chain(range(3), {"stuck": stuck}, tick=tick, stall_s=0.05)
+    finally:
+        released.set()
+        join_all()
+
+
+def test_what_counts_as_a_sign_of_life(monkeypatch):
+    """Whatever a slow stage does but for one piece of work that never ends."""
+    post = stages_module._Post("reader")
+    monkeypatch.setattr(stages_module._own, "post", post, raising=False)
+    queue, clock = ByteQueue(threading.Event(), size_of=lambda _: 1), StageClock()
+    for act in (
+        lambda: queue.put("item"),
+        lambda: next(iter(queue)),
+        lambda: clock.call("decode", int, 3),
+        lambda: list(clock.timed("decode", range(2))),
+    ):
+        post.busy_since = 0.0
+        act()
+        assert post.busy_since > 0.0
+
+
+def test_a_stage_that_waits_is_not_busy(monkeypatch):
+    post = stages_module._Post("network")
+    monkeypatch.setattr(stages_module._own, "post", post, raising=False)
+    queue = ByteQueue(threading.Event(), size_of=lambda _: 1)
+    seen = []
+    wait = queue._changed.wait
+
+    def waiting(timeout):  # noqa: ARG001
+        seen.append(post.busy_since)
+        queue._items.append("item")
+        return wait(0)
+
+    monkeypatch.setattr(queue._changed, "wait", waiting)
+    post.busy_since = 1.0
+    assert next(iter(queue)) == "item"
+    assert seen == [None]
+    assert post.busy_since is not None
+
+
+def test_a_program_that_was_stopped_for_a_while_has_not_stalled(monkeypatch):
+    """As by Ctrl-Z, over lunch; by a clock of ours."""
+    now, go_on, ticks = [0.0], threading.Event(), []
+    monkeypatch.setattr(stages_module.time, "monotonic", lambda: now[0])
+
+    def busy(items):
+        for item in items:
+            go_on.wait(30)
+            yield item
+
+    def tick():
+        ticks.append(now[0])
+        if len(ticks) == 2:
+            now[0] += 3600
+        if len(ticks) == 4:
+            go_on.set()
+
+    chain(range(3), {"busy": busy}, tick=tick, stall_s=60.0)
+    assert len(ticks) >= 4
+
+
+def join_all():
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and thread.name.startswith("vidcolor-"):
+            thread.join()

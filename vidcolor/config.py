@@ -129,6 +129,28 @@ class SegmentSettings(_Settings):
         return self
 
 
+class Limits(_Settings):
+    """What is too much of something: beyond it there is one clear error that names the limit.
+
+    Generous for real films, far below what would exhaust a machine.
+    """
+
+    max_pixels: int = Field(default=1 << 28, gt=0, lt=1 << 31)
+    """Width × height: 16384×16384, four times a 16K scan; one luma plane of 256 MiB."""
+    max_streams: int = Field(default=128, gt=0, le=1_000_000)
+    """Streams in a container."""
+    max_frames: int = Field(default=50_000_000, gt=0)
+    """Frames of a film, announced or read, or pictures in a sequence: 9 days at 60 per second."""
+    max_duration_s: float = Field(default=30 * 86400.0, gt=0)
+    """Length of a film in seconds, announced or read: 30 days."""
+    max_bad_packets: int = Field(default=100, ge=0)
+    """Packets in a row that may fail to decode. A lost keyframe costs one group of pictures, a few
+    seconds at most; more than that is not damage but the wrong file. ``keep_partial`` lifts it."""
+    stall_s: float = Field(default=900.0, gt=0)
+    """Seconds after which a stage that neither ends what it does nor waits for another is given up:
+    far more than any frame takes."""
+
+
 class RunSettings(_Settings):
     """Everything that decides what ``vidcolor run`` produces."""
 
@@ -141,6 +163,7 @@ class RunSettings(_Settings):
     temporal: TemporalSettings = TemporalSettings()
     look: LookSettings = LookSettings()
     segments: SegmentSettings = SegmentSettings()
+    limits: Limits = Limits()
     references: str | None = None
     """Folder of keyframes whose edited colours are carried through their shots; see
     ``vidcolor keyframes``."""
@@ -219,7 +242,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"cannot read {path}: {error}; fix the file and run again") from error
 
 

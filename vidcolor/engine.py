@@ -25,7 +25,7 @@ from vidcolor.color import ChromaRenderer
 from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid, SmallPicture
 from vidcolor.config import WORK_LEAST_S, RunSettings
 from vidcolor.edit_carrier import CarriedColors
-from vidcolor.errors import Interrupted, VerificationError
+from vidcolor.errors import Interrupted, StalledError, VerificationError
 from vidcolor.field_colors import FieldColors
 from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo, Plane
 from vidcolor.look import mixed
@@ -233,12 +233,16 @@ class FilmRun:
                 size_of=lambda work: work.nbytes,
                 cancel=self.cancel,
                 tick=lambda: self.progress.tell("find" if self.finding else "color"),
+                stall_s=self.settings.limits.stall_s,
             )
             if self.cancel.is_set():
                 raise Interrupted
             last = self._state(len(self.pts), self.progress.shot)
             read = asdict(self.reader.report)
             self._end_segment(writer, last | {"is_last": True, "read": read})
+        except StalledError:
+            self.cache = None  # the writer may be stuck in it
+            raise
         finally:
             if self.cache is not None:
                 self.cache.abort()
@@ -281,7 +285,7 @@ class FilmRun:
         color = self.clock.call("shrink", frame_color, frame, bits)
         if not self.keeps_chroma:
             frame.chroma = None  # not needed any more
-        return Work(frame, small, has_chroma, color, listed, later)
+        return Work(frame, small, has_chroma, color, listed, later=later)
 
     def _time_s(self, frame: Frame) -> float:
         """From the film's beginning."""

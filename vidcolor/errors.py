@@ -34,9 +34,10 @@ VidcolorError
 │   └── DeviceError                41   the device asked for is not there
 ├── DeviceMemoryError              42   out of memory even with a batch of one
 ├── MissingExtraError              43   an optional package is not installed
+├── StalledError                   44   a stage of a run does not move any more
 ├── PhotoSetError              50   no usable photographs in a set
 ├── TrainingDivergedError          51   the loss is no longer a number
-└── Interrupted                   130   Ctrl-C (143 for SIGTERM)
+└── Interrupted                   130   Ctrl-C (143 for SIGTERM, 129 for a closed terminal)
 
 0 is success, 1 a bug in vidcolor, 2 a command line that typer cannot parse.
 
@@ -257,6 +258,12 @@ class MissingExtraError(VidcolorError):
     exit_code = 43
 
 
+class StalledError(VidcolorError):
+    """A stage of a run has given no sign of life for too long; its thread may still be stuck."""
+
+    exit_code = 44
+
+
 class PhotoSetError(VidcolorError):
     """A set of photographs is empty, all grey or unreadable."""
 
@@ -275,7 +282,7 @@ class Interrupted(VidcolorError):  # noqa: N818  (not an error, like KeyboardInt
     Parameters
     ----------
     signal_number:
-        2 (SIGINT) ends with exit code 130, 15 (SIGTERM) with 143.
+        2 (SIGINT) ends with exit code 130, 15 (SIGTERM) with 143, 1 (SIGHUP) with 129.
     """
 
     exit_code = 130

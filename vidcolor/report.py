@@ -153,7 +153,8 @@ class ProgressMeter:
 def read_notices(read: ReadReport) -> list[str]:
     """What the reader had to put right or leave out, one line each."""
     notes = {
-        "packets could not be decoded and are missing": read.undecodable_packets,
+        "packets could not be decoded: their frames are missing, all others and the sound keep "
+        "their times": read.undecodable_packets,
         "frames are marked as damaged by the decoder": read.corrupt_frames,
         "frames came without a time, which was derived": read.missing_pts,
         "frames had a time not after the one before and were moved": read.repaired_pts,

@@ -4,24 +4,63 @@ A film runs through a chain of stages, each a generator in its own thread. A slo
 the queue before it and so slows down the ones upstream; memory stays bounded whatever the
 film's length. The first exception stops every stage, all threads are joined, and it is raised
 in the calling thread.
+
+Note [Watchdog]
+    Every stage is either waiting for its neighbours, at a queue, or busy. One that is busy for
+    longer than a limit without any sign of life has stalled: a disk or network drive that does
+    not answer, a device that hangs. Signs of life are an item taken or put, and each piece of work
+    that a `StageClock` counts, so that a stage which drops a million frames to find its place
+    is alive. No thread can be ended from outside: a stalled one is left behind, which is why they
+    are daemons, and whatever it holds must not be touched any more.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from vidcolor.errors import StalledError
+
 QUEUE_LIMIT_BYTES = 48 * 2**20
 """Each queue holds this much, or one item if that is larger."""
+
+ASLEEP_S = 10.0
+"""If nobody looked for so long, the whole program was stopped, as by Ctrl-Z: what no stage could do
+meanwhile is not held against it."""
+
+PATIENCE_S = 5.0
+"""How long the others are given to end when one has stalled."""
 
 R = TypeVar("R")
 
 _WAKE_UP_S = 0.1
 """How often the calling thread looks for a signal, and calls back for progress."""
+
+
+class _Post:
+    """Where a stage is: what it is called, and since when it is busy."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.busy_since: float | None = None
+        """None while it waits for another stage, has not begun or has ended."""
+
+
+_own = threading.local()
+_given_up: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+
+def _sign_of_life(*, waits: bool = False) -> None:
+    """Of the stage in whose thread this is called; see Note [Watchdog]."""
+    post: _Post | None = getattr(_own, "post", None)
+    if post is not None:
+        post.busy_since = None if waits else time.monotonic()
 
 
 class _StoppedError(Exception):
@@ -57,6 +96,7 @@ class ByteQueue:
             self._bytes += size
             self.peak_bytes = max(self.peak_bytes, self._bytes)
             self._changed.notify_all()
+        _sign_of_life()
 
     def close(self) -> None:
         """No more items will come."""
@@ -74,6 +114,7 @@ class ByteQueue:
                 item = self._items.popleft()
                 self._bytes -= self._size_of(item)
                 self._changed.notify_all()
+            _sign_of_life()
             yield item
 
     def wake(self) -> None:
@@ -84,7 +125,9 @@ class ByteQueue:
     def _wait(self) -> None:
         if self._stop.is_set():
             raise _StoppedError
+        _sign_of_life(waits=True)
         self._changed.wait(timeout=1.0)
+        _sign_of_life()
         if self._stop.is_set():
             raise _StoppedError
 
@@ -98,6 +141,7 @@ class StageClock:
     def add(self, name: str, seconds: float) -> None:
         """Count ``seconds`` of work under ``name``."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        _sign_of_life()
 
     def timed(self, name: str, items: Iterable[Any]) -> Iterator[Any]:
         """Pass ``items`` on, counting the time it takes to produce each."""
@@ -132,13 +176,14 @@ def run_stages(
     size_of: Callable[[Any], int],
     cancel: threading.Event,
     tick: Callable[[], None],
+    stall_s: float = math.inf,
 ) -> None:
     """Run ``source`` through ``stages``, each in its own thread, until all are done.
 
     Parameters
     ----------
     source:
-        Iterated in the first thread.
+        Iterated in the first thread, which is called ``reader``.
     stages:
         By name, in order. What the last one yields is dropped.
     size_of:
@@ -147,9 +192,13 @@ def run_stages(
         Set it to stop early; ``run_stages`` then returns after joining every thread.
     tick:
         Called in the calling thread about ten times a second.
+    stall_s:
+        Seconds after which a busy stage without a sign of life is given up; see Note [Watchdog].
 
     Raises
     ------
+    StalledError
+        If one was; its thread then still runs.
     BaseException
         Whatever a stage raised first.
     """
@@ -162,7 +211,9 @@ def run_stages(
         for queue in queues:
             queue.wake()
 
-    def work(items: Iterable[Any], out: ByteQueue | None) -> None:
+    def work(items: Iterable[Any], out: ByteQueue | None, post: _Post) -> None:
+        _own.post = post
+        _sign_of_life()
         try:
             for item in items:
                 if out is not None:
@@ -177,27 +228,71 @@ def run_stages(
         finally:
             if out is not None:
                 out.close()
+            post.busy_since = None
 
-    threads = [threading.Thread(target=work, args=(source, queues[0]), name="vidcolor-reader")]
+    threads: dict[_Post, threading.Thread] = {}
+    awake_since = looked = time.monotonic()
+
+    def add(name: str, items: Iterable[Any], out: ByteQueue | None) -> None:
+        post = _Post(name)
+        threads[post] = threading.Thread(
+            target=work, args=(items, out, post), name=f"vidcolor-{name}", daemon=True
+        )
+
+    def running() -> list[threading.Thread]:
+        return [thread for thread in threads.values() if thread.is_alive()]
+
+    def watch() -> None:
+        nonlocal awake_since, looked
+        now = time.monotonic()
+        if now - looked > ASLEEP_S:
+            awake_since = now
+        looked, latest = now, now - stall_s
+        if awake_since > latest:
+            return
+        stalled = [
+            post
+            for post, thread in threads.items()
+            if thread.is_alive()
+            and (since := post.busy_since) is not None
+            and since < now - stall_s
+        ]
+        if not stalled:
+            return
+        _given_up.update(threads[post] for post in stalled)
+        halt()
+        patience = time.monotonic() + PATIENCE_S
+        for post, thread in threads.items():
+            if post not in stalled and thread.is_alive():
+                thread.join(max(0.0, patience - time.monotonic()))
+        raise StalledError(
+            f"the stage {stalled[0].name!r} has not moved for {stall_s:g} s: the disk, network "
+            "drive or device that it uses may have stopped answering; run again when it answers, "
+            "or allow more time with --limit stall_s=N"
+        )
+
+    add("reader", source, queues[0])
     for position, (name, stage) in enumerate(stages.items()):
         out = queues[position + 1] if position + 1 < len(queues) else None
-        items = stage(iter(queues[position]))
-        threads.append(threading.Thread(target=work, args=(items, out), name=f"vidcolor-{name}"))
+        add(name, stage(iter(queues[position])), out)
     try:
-        for thread in threads:
+        for thread in threads.values():
             thread.start()
-        while any(thread.is_alive() for thread in threads):
-            threads[-1].join(_WAKE_UP_S)
-            if not threads[-1].is_alive():
-                for thread in threads:
-                    thread.join(_WAKE_UP_S)
+        while alive := running():
+            alive[-1].join(_WAKE_UP_S)
             if cancel.is_set():
                 halt()
             tick()
+            watch()
     finally:
         halt()
-        for thread in threads:
-            if thread.ident is not None:
-                thread.join()
+        while alive := running():
+            alive[-1].join(_WAKE_UP_S)
+            watch()
     if failures:
         raise failures[0]
+
+
+def is_stalled() -> bool:
+    """Whether a stage that was given up still runs, so that the program cannot end as usual."""
+    return any(thread.is_alive() for thread in _given_up)

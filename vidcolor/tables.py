@@ -48,7 +48,8 @@ class TableFormat:
             text = path.read_text(encoding="utf-8-sig")  # spreadsheets write a byte order mark
             is_csv = path.suffix.lower() == ".csv"
             table = {self.row: self._csv_rows(text)} if is_csv else tomllib.loads(text)
-        except (OSError, ValueError, csv.Error) as error:  # ValueError: no TOML, no UTF-8, 9 × 5000
+        # ValueError: no TOML, no UTF-8, 9 × 5000; RecursionError: [ × 5000.
+        except (OSError, ValueError, RecursionError, csv.Error) as error:
             raise SettingsError(
                 f"cannot read the {self.kind} {path}: {error}; {self.advice}"
             ) from error

@@ -76,6 +76,24 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(
     ]
 
 
+def test_a_run_that_was_killed_at_its_very_end(
+    color: Program,
+    vidcolor: Program,
+    tmp_path: Path,
+    short: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its output is whole: that is what is listed, and the next run deletes the rest."""
+    film = make_film(tmp_path / "film.mkv", frames=16)
+    with monkeypatch.context() as patch:
+        patch.setattr("vidcolor.jobs.folder.Job._leave", lambda job: job._lock.release())
+        assert color(film, "--preset", short).exit_code == 0
+    assert "the output is whole; left over" in vidcolor("jobs", "list", tmp_path).stdout
+    again = color(film, "--preset", short)
+    assert again.exit_code == 20
+    assert find_jobs(tmp_path) == []
+
+
 def test_to_begin_anew(
     color: Program, tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

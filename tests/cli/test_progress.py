@@ -93,6 +93,15 @@ def test_the_bar_takes_every_event_and_a_hostile_name() -> None:
         show(event(stage="verify"))
 
 
+def test_a_bar_looks_whether_its_terminal_is_still_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr("vidcolor.cli.progress.leave_terminal", lambda: looked.append(1))
+    with BarReporter().film(JOB) as show:
+        assert show is not None
+        show(event())
+    assert looked
+
+
 @pytest.mark.parametrize(
     ("mode", "quiet", "terminal", "kind"),
     [

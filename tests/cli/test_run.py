@@ -332,3 +332,37 @@ def test_the_summary_says_that_luma_was_deinterlaced(color: Program, tmp_path: P
     said = " ".join(result.stdout.split())
     assert "identical in all 8 frames, from the deinterlaced frames to the encoder" in said
     assert color(film, "--deinterlace", "bob").exit_code == 2
+
+
+def test_a_limit_can_be_raised_and_lowered(color: Program, film: Path) -> None:
+    few = color(film, "--limit", "max_frames=11")
+    assert few.exit_code == 13
+    assert "12 frames, allowed are 11" in error_line(few)
+    assert "--limit max_frames=N" in error_line(few)
+    assert color(film, "--limit", "max_frames=11", "--limit", "max_frames=12").exit_code == 0
+    wrong = color(film, "--limit", "max_frame=11")
+    assert wrong.exit_code == 40
+    assert "did you mean 'max_frames'" in error_line(wrong)
+
+
+def test_a_stage_that_hangs_ends_the_run(
+    color: Program, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    def hang(*_: object) -> None:
+        released.wait(60)
+        raise ArithmeticError
+
+    monkeypatch.setattr("vidcolor.colorizer.Colorizer.predict", hang)
+    before = set(threading.enumerate())
+    try:
+        stalled = color(film, "--limit", "stall_s=1")
+    finally:
+        released.set()
+        for thread in set(threading.enumerate()) - before:
+            if thread.name == "vidcolor-network":
+                thread.join(60)
+    assert stalled.exit_code == 44
+    assert "'network' has not moved for 1 s" in error_line(stalled)
+    assert [path for path in film.parent.iterdir() if path != film] == []

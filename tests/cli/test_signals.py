@@ -15,7 +15,7 @@ import pytest
 from vidcolor.cli.signals import SHOW_CURSOR, stop_on_signals
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_asks_to_stop(
     capfd: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
@@ -63,6 +63,48 @@ def test_the_immediate_exit_shows_the_terminals_cursor_again() -> None:
     os.close(terminal)
     assert done.returncode == 130
     assert said.endswith(SHOW_CURSOR)
+
+
+def test_a_closed_terminal_is_left_but_nothing_else() -> None:
+    """Whatever is written after the hang-up must not end in an error of its own."""
+    code = (
+        "import os, sys\n"
+        "from vidcolor.cli.signals import stop_on_signals\n"
+        "with stop_on_signals(lambda: None) as stop:\n"
+        "    os.write(int(sys.argv[1]), b'ready')\n"
+        "    stop.event.wait(30)\n"
+        "    print('to a terminal that is gone', file=sys.stderr, flush=True)\n"
+        "    print('to a pipe that is there', flush=True)\n"
+        "    sys.exit(128 + stop.signal_number)\n"
+    )
+    screen, terminal = pty.openpty()
+    ready, told = os.pipe()
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(told)],
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        pass_fds=[told],
+        text=True,
+    ) as child:
+        os.read(ready, 5)
+        os.close(terminal)
+        os.close(screen)
+        child.send_signal(signal.SIGHUP)
+        said, _ = child.communicate(timeout=30)
+    os.close(ready)
+    os.close(told)
+    assert child.returncode == 129
+    assert said == "to a pipe that is there\n"
+
+
+def test_nohup_is_obeyed() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_on_signals(lambda: pytest.fail("not at all")) as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop.event.is_set()
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_outside_the_main_thread_signals_are_left_alone() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from vidcolor.errors import JobBusyError, OutputFolderError, SourceChangedError, VerificationError
 from vidcolor.jobs.folder import (
@@ -18,6 +19,7 @@ from vidcolor.jobs.folder import (
     SAMPLED_BYTES,
     Job,
     delete_job,
+    delete_leftovers,
     file_facts,
     find_jobs,
     fingerprint,
@@ -129,12 +131,74 @@ def test_jobs_are_listed_and_deleted(tmp_path: Path) -> None:
     assert not job.folder.exists()
 
 
+def kill_at_the_end(output: Path, *, keep: bool = False) -> Job:
+    """A run that is killed between the renaming and the deletion of its folder."""
+    job = Job("film.mkv", output, FACTS, keep=keep)
+    finish_segment(job.segments)
+    finished = job.folder / "finished.part"
+    finished.write_bytes(b"the film")
+    job.note_finished(finished)
+    finished.rename(output)
+    job._lock.release()
+    return job
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "n" * 250 + ".mkv"])
+def test_what_a_run_left_of_an_output_that_it_made_is_deleted(tmp_path: Path, name: str) -> None:
+    output = tmp_path / name
+    job = kill_at_the_end(output)
+    other = stop(tmp_path / "other.mkv", ArithmeticError())
+    (found,) = [each for each in find_jobs(tmp_path) if each.folder == job.folder]
+    assert found.is_leftover
+    assert found.is_made
+    delete_leftovers(output)
+    assert sorted(tmp_path.iterdir()) == sorted([output, other.folder])
+    assert not job.folder.exists()
+
+
+def test_kept_work_is_no_leftover(tmp_path: Path) -> None:
+    kill_at_the_end(tmp_path / "out.mkv", keep=True)
+    (found,) = find_jobs(tmp_path)
+    assert (found.is_made, found.is_leftover) == (True, False)
+    delete_leftovers(tmp_path / "out.mkv")
+    assert find_jobs(tmp_path) == [found]
+
+
+def test_work_is_no_leftover_unless_its_very_output_is_there(tmp_path: Path) -> None:
+    output = tmp_path / "out.mkv"
+    kill_at_the_end(output)
+    output.unlink()
+    assert not find_jobs(tmp_path)[0].is_made
+    output.write_bytes(b"another")
+    assert not find_jobs(tmp_path)[0].is_leftover
+    delete_leftovers(output)
+    assert len(find_jobs(tmp_path)) == 1
+
+
+def test_a_leftover_that_somebody_works_on_is_left_alone(tmp_path: Path) -> None:
+    output = tmp_path / "out.mkv"
+    job = kill_at_the_end(output)
+    lock = FileLock(job.folder / LOCK)
+    with lock:
+        delete_leftovers(output)
+    assert find_jobs(tmp_path)[0].frames == 5
+
+
 def test_a_job_that_nobody_can_read_is_listed_too(tmp_path: Path) -> None:
     job = stop(tmp_path / "out.mkv", ArithmeticError())
     (job.folder / "job.json").write_text("[")
-    (job.folder / "000000.json").write_text(json.dumps({"pts": 3}))
-    (found,) = find_jobs(tmp_path)
-    assert (found.source, found.frames) == ("?", 0)
+    for content in (json.dumps({"pts": 3}), '{"pts": [3], "state": 3}', "[" * 100_000):
+        (job.folder / "000000.json").write_text(content)
+        (job.folder / "made.json").write_text(content)
+        (found,) = find_jobs(tmp_path)
+        assert (found.source, found.is_complete, found.is_made) == ("?", False, False)
+
+
+def test_a_link_is_no_job(tmp_path: Path) -> None:
+    job = stop(tmp_path / "out.mkv", ArithmeticError())
+    elsewhere = job.folder.rename(tmp_path / "elsewhere")
+    job.folder.symlink_to(elsewhere)
+    assert find_jobs(tmp_path) == []
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

@@ -74,3 +74,12 @@ def test_what_was_appended_is_no_box(tmp_path: Path, name: str, rubbish: bytes) 
     film = make_film(tmp_path / name, frames=8, **CONTAINERS[name])
     film.write_bytes(film.read_bytes() + rubbish)
     assert missing_bytes(film) == 0
+
+
+def test_a_matroska_element_of_an_absurd_size(tmp_path: Path) -> None:
+    """More bytes than any file can be sought to, found by mutation."""
+    film = make_film(tmp_path / "film.mkv", frames=2).read_bytes()
+    size = film.index(bytes.fromhex("18538067")) + 4
+    damaged = film[: size - 4] + b"\xec\x01" + b"\xff" * 6 + b"\xfe" + film[size:]
+    (tmp_path / "damaged.mkv").write_bytes(damaged)
+    assert missing_bytes(tmp_path / "damaged.mkv") > 2**55

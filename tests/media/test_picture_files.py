@@ -12,6 +12,7 @@ import tifffile
 from PIL import Image
 
 from tests.synthetic import run_ffmpeg
+from vidcolor.config import Limits
 from vidcolor.errors import (
     CorruptInputError,
     InputLimitError,
@@ -25,7 +26,7 @@ from vidcolor.media.picture_files import (
     read_picture,
     written_depth,
 )
-from vidcolor.media.safety import DEFAULT_LIMITS, Limits
+from vidcolor.media.safety import DEFAULT_LIMITS
 
 HEIGHT, WIDTH = 50, 67
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Sequence
 from fractions import Fraction
@@ -23,8 +24,10 @@ from tests.synthetic import (
     run_ffmpeg,
 )
 from vidcolor.color import rgb_from_planes
+from vidcolor.config import Limits
 from vidcolor.errors import (
     CorruptInputError,
+    InputLimitError,
     NoVideoError,
     SettingsError,
     TruncatedInputError,
@@ -32,7 +35,7 @@ from vidcolor.errors import (
 from vidcolor.frames import Frame
 from vidcolor.media import reader as reader_module
 from vidcolor.media.reader import FilmReader
-from vidcolor.media.safety import Limits
+from vidcolor.media.timeline import Timeline
 
 B_FRAMES = {"preset": "medium", "x264-params": "bframes=3:keyint=10:b-pyramid=normal:open-gop=1"}
 """Encoder options that make pts and dts differ, and groups of pictures lean on each other."""
@@ -516,21 +519,75 @@ def test_damage_in_the_middle_is_skipped_and_counted(tmp_path: Path) -> None:
     assert all(b.pts > a.pts for a, b in pairwise(frames))
 
 
-def test_too_much_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "MAX_CONSECUTIVE_FAILURES", 5)
-    film = make_film(tmp_path / "film.avi", frames=40, codec="mjpeg", pix_fmt="yuvj420p")
+def damaged(path: Path, bad: range) -> Path:
+    """Packets that are zeros."""
+    film = make_film(path, frames=40, codec="mjpeg", pix_fmt="yuvj420p")
     content = bytearray(film.read_bytes())
     with av.open(str(film)) as container:
         for number, packet in enumerate(p for p in container.demux(video=0) if p.size):
-            if number >= 10:
+            if number in bad:
                 assert packet.pos is not None
                 content[packet.pos + 8 : packet.pos + packet.size] = bytes(packet.size - 8)
     film.write_bytes(content)
-    with FilmReader(film) as reader, pytest.raises(CorruptInputError, match="6 packets in a row"):
+    return film
+
+
+def test_too_much_damage(tmp_path: Path) -> None:
+    film = damaged(tmp_path / "film.avi", range(10, 30))
+    few, many = Limits(max_bad_packets=5), Limits(max_bad_packets=20)
+    with (
+        FilmReader(film, limits=few) as reader,
+        pytest.raises(CorruptInputError, match=r"6 packets in a row.*--limit max_bad_packets=N"),
+    ):
         list(reader)
-    with FilmReader(film, keep_partial=True) as reader:
-        assert len(list(reader)) == 10
-        assert reader.report.undecodable_packets == 30
+    for options in ({"keep_partial": True, "limits": few}, {"limits": many}):
+        with FilmReader(film, **options) as reader:
+            pts = [frame.pts for frame in reader]
+        assert pts == [*range(10), *range(30, 40)]  # the others keep their times
+        assert reader.report.undecodable_packets == 20
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (Limits(max_frames=11), "more than 11 frames.*--limit max_frames=N"),
+        (Limits(max_duration_s=0.4), "lasts 0 s.*allowed are 0.4 s.*--limit max_duration_s=N"),
+    ],
+)
+def test_what_is_read_is_held_to_the_limits_too(tmp_path: Path, limits: Limits, words: str) -> None:
+    """A raw stream announces nothing."""
+    film = make_film(tmp_path / "film.mp4", frames=12)
+    run_ffmpeg("-i", str(film), "-c", "copy", str(tmp_path / "film.h264"))
+    with FilmReader(tmp_path / "film.h264", limits=limits) as reader:
+        with pytest.raises(InputLimitError, match=words):
+            list(reader)
+        assert 0 < reader.report.frames < 12
+
+
+def test_a_reader_in_which_a_thread_is_stuck_is_not_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = make_film(tmp_path / "film.mp4", frames=12)
+    inside, go_on = threading.Event(), threading.Event()
+    place = Timeline.place
+
+    def stuck(*arguments: Any) -> int:
+        inside.set()
+        go_on.wait(30)
+        return place(*arguments)
+
+    monkeypatch.setattr(Timeline, "place", stuck)
+    reader = FilmReader(film)
+    frames: list[Frame] = []
+    thread = threading.Thread(target=lambda: frames.extend(reader))
+    thread.start()
+    assert inside.wait(30)
+    reader.close()
+    go_on.set()
+    thread.join(30)
+    assert len(frames) == 12  # it could go on: nothing was freed under it
+    reader.close()
+    assert reader._container is None
 
 
 def test_hole_in_matroska_is_counted(tmp_path: Path) -> None:

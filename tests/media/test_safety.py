@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.synthetic import make_film, run_ffmpeg
+from vidcolor.config import Limits
 from vidcolor.errors import (
     EmptyInputError,
     InputIsDirectoryError,
@@ -20,11 +21,12 @@ from vidcolor.errors import (
     TruncatedInputError,
     UnsafeInputError,
 )
+from vidcolor.media.reader import FilmReader
 from vidcolor.media.safety import (
     DEMUXERS,
-    Limits,
     check_input_path,
     clean_text,
+    limits_in_force,
     open_container,
 )
 
@@ -197,6 +199,7 @@ def test_mp4_without_moov_is_truncated(tmp_path: Path) -> None:
         (Limits(max_streams=2), "more than 2 streams"),
         (Limits(max_pixels=64 * 48 - 1), "64×48"),
         (Limits(max_frames=11), "12 frames"),
+        (Limits(max_duration_s=0.4), "lasts 0 s by its times, allowed are 0.4 s"),
     ],
 )
 def test_limits(tmp_path: Path, limits: Limits, words: str) -> None:
@@ -205,6 +208,22 @@ def test_limits(tmp_path: Path, limits: Limits, words: str) -> None:
         open_container(film, limits)
     exactly = Limits(max_streams=3, max_pixels=64 * 48, max_frames=12)
     open_container(film, exactly).close()
+
+
+def test_limits_can_be_set_for_all_that_follows(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.mp4", frames=12, audio=2)
+    with limits_in_force(Limits(max_streams=2)):
+        with pytest.raises(InputLimitError, match="--limit max_streams=N"):
+            open_container(film)
+        open_container(film, Limits()).close()
+    open_container(film).close()
+
+
+def test_the_highest_limits_are_such_as_libav_takes(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.mp4", frames=3)
+    highest = Limits(max_pixels=(1 << 31) - 1, max_streams=1_000_000, max_frames=1 << 60)
+    with FilmReader(film, limits=highest) as reader:
+        assert len(list(reader)) == 3
 
 
 def test_metadata_that_is_not_utf8_is_no_error(tmp_path: Path) -> None:

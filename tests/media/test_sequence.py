@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.synthetic import luma_picture, make_film
+from vidcolor.config import Limits
 from vidcolor.errors import (
     CorruptInputError,
     InputLimitError,
@@ -20,11 +21,11 @@ from vidcolor.errors import (
     NotMediaError,
     RemoteInputError,
     SettingsError,
+    UnsupportedCodecError,
 )
 from vidcolor.frames import ColorTags
 from vidcolor.media.probe import probe
 from vidcolor.media.reader import FilmReader
-from vidcolor.media.safety import Limits
 from vidcolor.media.sequence import (
     SequenceReader,
     find_files,
@@ -116,6 +117,19 @@ def test_a_gap_names_the_missing_file(tmp_path: Path) -> None:
     assert any("scan_000004.tif" in notice for notice in probe(path).notices)
     with SequenceReader(path, rate=24, keep_partial=True) as reader:
         assert [frame.pts for frame in reader] == [0, 1, 2, 4, 5]
+
+
+@pytest.mark.parametrize("tag", ["SamplesPerPixel", "ImageWidth"])
+def test_a_tiff_whose_tags_contradict_each_other(tmp_path: Path, tag: str) -> None:
+    """Found by mutation: samples of another shape than a picture's."""
+    path = tmp_path / "scan_01.tif"
+    tifffile.imwrite(path, np.zeros((8, 6, 3), np.uint16), photometric="rgb")
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages.first.tags[tag].overwrite(1)
+        if tag == "ImageWidth":
+            file.pages.first.tags["SamplesPerPixel"].overwrite(1)
+    with pytest.raises((CorruptInputError, UnsupportedCodecError)):
+        list(open_source(tmp_path / "scan_%02d.tif", rate="24"))
 
 
 def test_a_damaged_picture(tmp_path: Path) -> None:

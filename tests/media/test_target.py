@@ -165,6 +165,12 @@ class TestChroma:
         encoding = choose_encoding(video("yuv422p"), settings)
         assert (encoding.codec, encoding.target.layout.name) == ("libx265", "yuv422p")
 
+    def test_encoder_that_breaks_on_narrow_pictures_is_passed_over(self) -> None:
+        assert choose_encoding(video("yuv420p12le", width=64), encode("film")).codec == "libx265"
+        narrow = choose_encoding(video("yuv420p12le", width=48), encode("film"))
+        assert narrow.codec == "ffv1"
+        assert "libx265 takes no pictures 48 pixels wide" in narrow.notices
+
 
 class TestProRes:
     def test_444_gets_the_profile_for_it(self) -> None:

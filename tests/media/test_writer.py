@@ -7,9 +7,11 @@ import resource
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -41,6 +43,7 @@ from vidcolor.media import writer as writer_module
 from vidcolor.media.plan import plan_output
 from vidcolor.media.probe import probe
 from vidcolor.media.reader import FilmReader
+from vidcolor.media.segments import SegmentEncoder
 from vidcolor.media.sequence import open_source
 from vidcolor.media.verify import verify_output
 from vidcolor.media.writer import FilmWriter
@@ -174,6 +177,39 @@ class TestAllOrNothing:
             run()
         writer.abort()
         assert names_in(tmp_path) == ["film.mp4"]
+
+    def test_a_thread_that_is_stuck_in_the_encoder_keeps_what_it_uses(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        inside, go_on, failures = threading.Event(), threading.Event(), []
+        write = SegmentEncoder.write
+
+        def stuck(*arguments: Any) -> None:
+            inside.set()
+            go_on.wait(30)
+            write(*arguments)
+
+        def work() -> None:
+            try:
+                writer.write(next(frames))
+            except BaseException as error:
+                failures.append(error)
+
+        source = make_film(tmp_path / "film.mkv", frames=3)
+        writer, reader = start_writer(source, tmp_path / "out.mkv")
+        with reader:
+            frames = (colored(frame, writer.plan.target) for frame in reader)
+            writer.write(next(frames))
+            monkeypatch.setattr(SegmentEncoder, "write", stuck)
+            thread = threading.Thread(target=work)
+            thread.start()
+            assert inside.wait(30)
+            writer.abort()
+            go_on.set()
+            thread.join(30)
+        assert failures == []
+        writer.abort()
+        assert names_in(tmp_path) == ["film.mkv"]
 
     def test_without_commit_nothing_stays(self, tmp_path: Path) -> None:
         source = make_film(tmp_path / "film.mp4", frames=2)

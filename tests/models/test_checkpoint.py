@@ -303,6 +303,7 @@ METADATA_DAMAGE: dict[str, tuple[dict[str, str | None], str]] = {
     "newer format": ({"format": "vidcolor-9"}, "upgrade vidcolor"),
     "no licence": ({"licence": None}, "KeyError: 'licence'"),
     "config not JSON": ({"config": "{"}, "metadata is damaged"),
+    "brackets without an end": ({"config": "[" * 100_000}, "metadata is damaged"),
     "config not an object": ({"config": "[1]"}, "expected a JSON object"),
     "unknown config": ({"config": '{"depth": 3}'}, "depth"),
     "bad temperature": ({"config": '{"temperature": NaN}'}, "temperature"),

@@ -100,8 +100,11 @@ class Batch:
         return Colorizer(self._settings.network)
 
     def _attempt(self, job: Job, colorizer: Colorizer | None) -> Outcome:
+        from vidcolor.media.safety import limits_in_force
+
         try:
-            return Outcome(job, report=self._color(job, colorizer))
+            with limits_in_force(self._settings.limits):
+                return Outcome(job, report=self._color(job, colorizer))
         except KeyboardInterrupt:
             return Outcome(job, error=Interrupted(signal.SIGINT))
         except Exception as error:

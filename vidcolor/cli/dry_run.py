@@ -42,11 +42,14 @@ def print_plans(
     CheckpointError, DeviceError
         If no film could be coloured.
     """
+    from vidcolor.media.safety import limits_in_force
+
     network = _network(settings)
     codes: list[int] = []
     for job in jobs:
         try:
-            output, plan = _plan(job, settings, rate, [j.source for j in jobs if j != job])
+            with limits_in_force(settings.limits):
+                output, plan = _plan(job, settings, rate, [j.source for j in jobs if j != job])
         except Interrupted:
             raise
         except Exception as error:

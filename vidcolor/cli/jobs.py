@@ -38,7 +38,7 @@ def list_all(
         bool, typer.Option("--json", metavar="", help="As one JSON object.")
     ] = False,
 ) -> None:
-    """List unfinished films of which a part is kept."""
+    """List films of which work is kept: unfinished ones, and those of --keep-work."""
     with session():
         found = _find(folder)
         if as_json:
@@ -82,5 +82,9 @@ def _find(folder: Path) -> list[FoundJob]:
 def _described(job: FoundJob) -> str:
     running = ", running now" if job.is_running else ""
     size = f"{job.size_bytes / MEGABYTE:,.1f} MB"
-    done = "are kept, all" if job.is_complete else "are done"
+    if job.is_leftover:
+        return f"the output is whole; left over by a run that was killed at its end ({size})"
+    done = "are done, all: joining and checking is left" if job.is_complete else "are done"
+    if job.is_made:
+        done = "are kept, all"
     return f"{job.frames} frames of {job.source} {done} ({size}){running}"

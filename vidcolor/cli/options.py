@@ -276,6 +276,17 @@ Rate = Annotated[
     ),
 ]
 
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=N",
+        parser=key_value,
+        help="Raise or lower a limit: max_pixels, max_streams, max_frames, max_duration_s, "
+        "max_bad_packets or stall_s; may be repeated.",
+        show_default=False,
+    ),
+]
+
 KeepPartial = Annotated[
     bool,
     typer.Option(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -81,6 +83,20 @@ def main() -> NoReturn:
             stream.reconfigure(errors="replace")
     try:
         app()
+    except SystemExit as end:
+        _leave_behind_what_is_stuck(end.code)
+        raise
     except Exception as error:
         sys.exit(report_failure(error))
     sys.exit(0)
+
+
+def _leave_behind_what_is_stuck(code: object) -> None:
+    """End at once if a stage has stalled: an orderly end would wait for its threads."""
+    from vidcolor.stages import is_stalled
+
+    if is_stalled():
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(code if isinstance(code, int) else 1)

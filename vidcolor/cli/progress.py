@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vidcolor.cli.console import clock, one_line, plain, print_json, stderr
 from vidcolor.cli.films import Job
+from vidcolor.cli.signals import leave_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -44,6 +45,7 @@ class BarReporter(Reporter):
             task = shown.add_task("", total=None, name=one_line(job.source), note="opening")
 
             def show(event: ProgressEvent) -> None:
+                leave_terminal()  # of a job in the background, nobody tells when it is closed
                 total, done = extent(event)
                 shown.update(task, total=total, completed=done, note=note(event))
 

@@ -66,6 +66,7 @@ def run(
     crf: options.Crf = None,
     encoder_option: options.EncoderOption = None,
     keep_partial: options.KeepPartial = False,
+    limit: options.Limit = None,
     no_resume: options.NoResume = False,
     allow_drop: options.AllowDrop = False,
     allow_hdr: options.AllowHdr = False,
@@ -108,6 +109,7 @@ def run(
             codec=codec,
             crf=crf,
             encoder_options=encoder_option or (),
+            limits=limit or (),
         )
         tell_settings(settings)
         jobs = _jobs(films, output, rate)

@@ -14,6 +14,7 @@ from types import FrameType
 import typer
 
 from vidcolor.cli.console import one_line, plain, print_error, stderr
+from vidcolor.cli.signals import leave_terminal, stopping_signals
 from vidcolor.errors import Interrupted, OutputFolderError, VidcolorError
 
 log = logging.getLogger("vidcolor.cli")
@@ -161,16 +162,19 @@ def _file_handler(path: Path) -> logging.Handler:
 
 @contextmanager
 def _terminate_raises() -> Iterator[None]:
-    """Let SIGTERM end the command the way Ctrl-C does, with clean-up on the way out."""
+    """Let SIGTERM and SIGHUP end the command the way Ctrl-C does, with clean-up on the way out."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        leave_terminal()
         raise Interrupted(number)
 
-    before = signal.signal(signal.SIGTERM, stop)
+    numbers = [number for number in stopping_signals() if number != signal.SIGINT]
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

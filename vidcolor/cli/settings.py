@@ -7,6 +7,7 @@ from typing import Any
 
 from vidcolor.config import (
     EncodeSettings,
+    Limits,
     LookSettings,
     RunSettings,
     ShotLook,
@@ -52,6 +53,7 @@ def build_settings(
     codec: str | None = None,
     crf: float | None = None,
     encoder_options: Sequence[str] = (),
+    limits: Sequence[str] = (),
 ) -> RunSettings:
     """The preset with what was given on the command line in place of its own values.
 
@@ -63,6 +65,8 @@ def build_settings(
         ``KEY=VALUE`` each, of `vidcolor.config.ShotLook`; a later one wins.
     codec, crf, encoder_options:
         See `encode_changes`.
+    limits:
+        ``KEY=VALUE`` each, of `vidcolor.config.Limits`; a later one wins.
 
     Raises
     ------
@@ -75,6 +79,8 @@ def build_settings(
             settings = _override_one(settings, name, value)
     if look:
         settings = settings.model_copy(update={"look": changed_look(settings.look, look)})
+    if limits:
+        settings = settings.model_copy(update={"limits": changed_limits(settings.limits, limits)})
     changes = encode_changes(settings.encode, codec, crf, encoder_options)
     return override(settings, {f"encode.{name}": value for name, value in changes.items()})
 
@@ -91,6 +97,19 @@ def changed_look(look: LookSettings, assignments: Sequence[str]) -> LookSettings
     named = {key.strip(): value.strip() for key, value in changes.items()}
     shot_look = validate_settings(ShotLook, named, origin="--look")
     return look.model_copy(update={name: getattr(shot_look, name) for name in named})
+
+
+def changed_limits(limits: Limits, assignments: Sequence[str]) -> Limits:
+    """``limits`` with what ``--limit KEY=VALUE`` says.
+
+    Raises
+    ------
+    SettingsError
+        Naming the key, or the value and what is allowed.
+    """
+    pairs = (assignment.split("=", 1) for assignment in assignments)
+    named = {key.strip(): value.strip() for key, value in pairs}
+    return validate_settings(Limits, limits.model_dump() | named, origin="--limit")
 
 
 def _override_one(settings: RunSettings, name: str, value: Any) -> RunSettings:

@@ -1,9 +1,10 @@
-"""Ctrl-C and SIGTERM while a film is being coloured."""
+"""Ctrl-C, SIGTERM and a closed terminal while a film is being coloured."""
 
 from __future__ import annotations
 
 import os
 import signal
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,25 @@ SHOW_CURSOR = b"\x1b[?25h"
 """ECMA-48's private mode 25; a live progress bar has hidden the terminal's cursor."""
 
 
+def stopping_signals() -> list[signal.Signals]:
+    """SIGINT, SIGTERM and, unless ``nohup`` is at work, the SIGHUP of a closed terminal."""
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up is None or signal.getsignal(hang_up) is signal.SIG_IGN:
+        return [signal.SIGINT, signal.SIGTERM]
+    return [signal.SIGINT, signal.SIGTERM, hang_up]
+
+
+def leave_terminal() -> None:
+    """Where stdout or stderr is a terminal that was closed: write to nowhere, not into errors."""
+    for descriptor in (1, 2):
+        with suppress(OSError):
+            is_device = stat.S_ISCHR(os.fstat(descriptor).st_mode)
+            if is_device and not os.isatty(descriptor):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, descriptor)
+                os.close(nowhere)
+
+
 @dataclass(slots=True)
 class StopRequest:
     """Whether, and by which signal, the user asked to stop."""
@@ -29,7 +49,7 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals(clean_up: Callable[[], None]) -> Iterator[StopRequest]:
-    """The first SIGINT or SIGTERM asks to stop, the second stops at once.
+    """The first of `stopping_signals` asks to stop, the second stops at once.
 
     Parameters
     ----------
@@ -39,6 +59,7 @@ def stop_on_signals(clean_up: Callable[[], None]) -> Iterator[StopRequest]:
     request = StopRequest()
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        leave_terminal()
         if request.event.is_set():
             with suppress(OSError):
                 clean_up()
@@ -56,7 +77,7 @@ def stop_on_signals(clean_up: Callable[[], None]) -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in stopping_signals()}
     try:
         yield request
     finally:

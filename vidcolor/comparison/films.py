@@ -24,7 +24,8 @@ from vidcolor.media.output import open_writer, plan_any, verify_any
 from vidcolor.media.pixels import pixel_layout
 from vidcolor.media.probe import probe
 from vidcolor.media.reader import FilmReader
-from vidcolor.media.timeline import MICROSECONDS, expected_end_s
+from vidcolor.media.safety import MICROSECONDS
+from vidcolor.media.timeline import expected_end_s
 from vidcolor.media.verify import VerifyReport
 from vidcolor.media.writer import FilmWriter
 from vidcolor.report import ProgressEvent, ProgressMeter, read_notices

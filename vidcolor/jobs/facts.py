@@ -25,6 +25,7 @@ IRRELEVANT: dict[str, Any] = {
     **dict.fromkeys(("preset", "description", "references", "hints", "report"), True),
     "keep_work": True,
     "segments": True,
+    "limits": True,
     "temporal": {"shots"},
     "look": set(ShotLook.model_fields),
     "network": {"checkpoint"},

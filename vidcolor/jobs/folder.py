@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-from vidcolor.errors import JobBusyError, SourceChangedError, VerificationError
+from vidcolor.errors import JobBusyError, OutputError, SourceChangedError, VerificationError
 from vidcolor.media.atomic import (
     LONGEST_NAME_BYTES,
     output_error,
@@ -41,6 +41,10 @@ DESCRIPTION = "job.json"
 LOCK = "lock"
 """File in it that a running vidcolor holds."""
 
+MADE = "made.json"
+"""File in it that says which file is about to get, or has, the output's name: a run that is killed
+between the renaming and the deletion of its folder leaves a folder that nobody needs."""
+
 LOCK_S = 1.0
 """How long a lock is waited for: somebody may just be listing the jobs."""
 
@@ -53,6 +57,9 @@ would take minutes."""
 
 UNUSABLE = (VerificationError, SourceChangedError)
 """Errors after which nobody should go on with what there is."""
+
+UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What reading a JSON file that is not as it was written may raise."""
 
 _NAME = re.compile(rf"\..+\.[0-9a-f]{{{FINGERPRINT_DIGITS}}}{re.escape(SUFFIX)}", re.DOTALL)
 
@@ -163,6 +170,13 @@ class Job:
                 "command goes on after them; vidcolor jobs lists and deletes such work"
             )
 
+    def note_finished(self, finished: Path) -> None:
+        """Write down that ``finished`` is about to get the output's name, see `MADE`."""
+        # Without the note nothing is lost: the folder would be taken for unfinished work.
+        with contextlib.suppress(OSError, OutputError):
+            known = {"file": _identity(finished), "keep": self._keep}
+            write_atomically(self.folder / MADE, json.dumps(known).encode())
+
     def _leave(self) -> None:
         """Release the lock; without finished segments the folder is deleted before."""
         segments = getattr(self, "segments", None)
@@ -184,7 +198,11 @@ class FoundJob:
     size_bytes: int
     is_running: bool
     is_complete: bool
-    """The output was made, and its work kept."""
+    """All frames are coloured."""
+    is_made: bool
+    """The output is there, and was made of this work."""
+    is_leftover: bool
+    """It was, by a run that was killed before it could delete this."""
 
 
 def find_jobs(folder: Path) -> list[FoundJob]:
@@ -196,7 +214,26 @@ def find_jobs(folder: Path) -> list[FoundJob]:
         If the folder cannot be read.
     """
     paths = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
-    return [_describe(path) for path in paths if path.is_dir()]
+    return [_describe(path) for path in paths if _is_folder(path)]
+
+
+def _is_folder(path: Path) -> bool:
+    """No link: what lies elsewhere is never a job, and must not be deleted as one."""
+    return path.is_dir() and not path.is_symlink()
+
+
+def delete_leftovers(output: Path) -> None:
+    """Delete what runs that had made ``output`` could not; what is locked or kept stays."""
+    folder = output.absolute().parent
+    digits = "0" * FINGERPRINT_DIGITS
+    stem = _folder_of(output, digits).name.removesuffix(digits + SUFFIX)
+    for path in _entries(folder):
+        if path.name.startswith(stem) and _NAME.fullmatch(path.name) and _is_folder(path):
+            job = _describe(path)
+            if job.is_leftover and Path(job.output).name == output.name:
+                with contextlib.suppress(OSError, JobBusyError):
+                    delete_job(job)
+                    log.info("deleted what an earlier run had left of %s", output)
 
 
 def delete_job(job: FoundJob) -> None:
@@ -228,7 +265,8 @@ def _delete_locked(folder: Path, lock: BaseFileLock) -> None:
 
     A run that waits for the lock finds its file gone, and begins anew: see `Job._acquire`.
     """
-    for path in _entries(folder):
+    # Last what says what the rest is.
+    for path in sorted(_entries(folder), key=lambda path: path.name in (MADE, DESCRIPTION)):
         if path.name != LOCK:
             with contextlib.suppress(OSError):
                 delete(path)
@@ -286,18 +324,46 @@ def _describe(folder: Path) -> FoundJob:
     try:
         known = json.loads((folder / DESCRIPTION).read_bytes())
         source, output = str(known["source"]), str(known["output"])
-    except (OSError, ValueError, TypeError, KeyError):
+    except UNREADABLE:
         source, output = "?", "?"
     size = frames = 0
     is_complete = False
     for path in _entries(folder):
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        with contextlib.suppress(*UNREADABLE):
             size += path.stat().st_size
-            if path.suffix == ".json" and path.name != DESCRIPTION:
+            if path.suffix == ".json" and path.name not in (DESCRIPTION, MADE):
                 record = json.loads(path.read_bytes())
                 frames += len(record["pts"])
                 is_complete |= record["state"].get("is_last", False)
-    return FoundJob(folder, source, output, frames, size, _is_locked(folder), is_complete)
+    made = _made(folder, Path(output))
+    return FoundJob(
+        folder,
+        source,
+        output,
+        frames,
+        size,
+        is_running=_is_locked(folder),
+        is_complete=is_complete,
+        is_made=made is not None,
+        is_leftover=made is not None and not made["keep"],
+    )
+
+
+def _made(folder: Path, output: Path) -> dict[str, Any] | None:
+    """What `Job.note_finished` wrote, if that file has the output's name by now."""
+    try:
+        known: dict[str, Any] = json.loads((folder / MADE).read_bytes())
+        # The folder may have been moved together with the output, which lies beside it.
+        is_there = known["file"] == _identity(folder.parent / output.name)
+        return {"keep": bool(known["keep"])} if is_there else None
+    except UNREADABLE:
+        return None
+
+
+def _identity(path: Path) -> list[int]:
+    """What stays the same when a file gets another name."""
+    status = path.stat()
+    return [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
 
 
 def _is_locked(folder: Path) -> bool:

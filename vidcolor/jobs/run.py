@@ -18,13 +18,15 @@ from vidcolor.errors import Interrupted, OutputError, SourceChangedError
 from vidcolor.jobs.changes import Changes
 from vidcolor.jobs.edits import find_edits, find_looks
 from vidcolor.jobs.facts import run_facts, source_facts, source_files
-from vidcolor.jobs.folder import Job, fingerprint
+from vidcolor.jobs.folder import Job, delete_leftovers, fingerprint
 from vidcolor.jobs.rerender import SegmentRenderer
 from vidcolor.media.atomic import check_output
 from vidcolor.media.output import Writer, open_writer, plan_any
 from vidcolor.media.plan import IMAGE_SEQUENCE, default_output
 from vidcolor.media.provenance import provenance
+from vidcolor.media.safety import limits_in_force
 from vidcolor.media.sequence import open_source
+from vidcolor.media.writer import FilmWriter
 from vidcolor.references import Edit
 from vidcolor.report import ProgressEvent, RunReport
 from vidcolor.report_file import hash_files, report_content, report_path, write_report_file
@@ -80,17 +82,21 @@ def color_film(
     begin = time.perf_counter()
     listed = settings.temporal.shots
     shots = None if listed is None else read_list_of(Path(listed), Path(source).name)
-    with open_source(
-        source,
-        rate=rate,
-        start_s=settings.start_s,
-        duration_s=settings.duration_s,
-        keep_partial=settings.keep_partial,
-        deinterlace=settings.deinterlace,
-    ) as reader:
+    with (
+        limits_in_force(settings.limits),
+        open_source(
+            source,
+            rate=rate,
+            start_s=settings.start_s,
+            duration_s=settings.duration_s,
+            keep_partial=settings.keep_partial,
+            deinterlace=settings.deinterlace,
+        ) as reader,
+    ):
         target_path = (
             Path(output) if output else default_output(Path(source), settings, reader.info)
         )
+        delete_leftovers(target_path)
         plan = plan_any(reader.info, settings, target_path)
         report_file = report_path(target_path) if settings.report else None
         if report_file is not None:
@@ -102,7 +108,7 @@ def color_film(
         facts = run_facts(reader.info, settings, plan, colorizer, shots)
         replaces = target_path.exists()
         with contextlib.ExitStack() as stack:
-            segments = None
+            job = segments = None
             if plan.container != IMAGE_SEQUENCE:
                 job = Job(str(source), target_path, facts, resume=resume, keep=settings.keep_work)
                 segments = stack.enter_context(job).segments
@@ -138,6 +144,8 @@ def color_film(
                     f"{reader.info.path} was changed while it was read: the output was not kept; "
                     "colour it again when nothing writes to it"
                 )
+            if job is not None and isinstance(writer, FilmWriter):
+                job.note_finished(writer.temp_path)
             writer.commit()
     report = run.report(target_path, verification, time.perf_counter() - begin)
     if report_file is not None and hashes is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import av
 
-from vidcolor.media.safety import DEFAULT_LIMITS, decoder_options, open_container
+from vidcolor.media.safety import current_limits, decoder_options, open_container
 
 CAPTION_CODECS = frozenset({"h264", "hevc", "mpeg2video", "av1"})
 """Video whose decoders give closed captions back."""
@@ -52,7 +52,7 @@ def has_captions(path: str | os.PathLike[str], index: int) -> bool:
         packets = _first_packets(container, stream)
         if not any(mark in bytes(packet) for packet in packets for mark in CAPTION_MARKS):
             return False
-        stream.codec_context.options = decoder_options(DEFAULT_LIMITS)
+        stream.codec_context.options = decoder_options(current_limits())
         return any(_says_something(frame) for packet in packets for frame in _decoded(packet))
 
 

@@ -13,7 +13,6 @@ Streams (TS, PS), files from live recorders with unknown sizes, and the rest giv
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -80,10 +79,12 @@ def _missing_in_segment(file: BinaryIO, file_size: int) -> int:
         if size is None:
             # Cut inside an element's header, or an unknown size, as live recorders write.
             return 0
-        if identifier == _SEGMENT_ID:
-            return max(0, file.tell() + size - file_size)
-        file.seek(size, os.SEEK_CUR)
-    return max(0, file.tell() - file_size)
+        end = file.tell() + size
+        # Not beyond the file: a damaged size may be more than can be sought.
+        if identifier == _SEGMENT_ID or end > file_size:
+            return max(0, end - file_size)
+        file.seek(end)
+    return 0
 
 
 def _read_vint(file: BinaryIO, *, keep_marker: bool) -> int | None:

@@ -21,14 +21,18 @@ from typing import Any
 
 import av
 
-from vidcolor.config import Deinterlace
+from vidcolor.config import Deinterlace, Limits
 from vidcolor.fields import has_combs
 from vidcolor.frames import FieldOrder, FieldReport, MediaInfo, VideoInfo
 from vidcolor.media.pixels import luma_plane
 from vidcolor.media.probe import is_interlaced, is_top_field_first
-from vidcolor.media.safety import DEFAULT_LIMITS, Limits, decoder_options, open_container
+from vidcolor.media.safety import (
+    DEFAULT_LIMITS,
+    MICROSECONDS,
+    decoder_options,
+    open_container,
+)
 from vidcolor.media.target import FIELD_MODES
-from vidcolor.media.timeline import MICROSECONDS
 
 PLACES = 6
 """Parts of the film from whose middle frames are taken."""

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import tifffile
 
 from vidcolor.color import luma_from_rgb_codes
+from vidcolor.config import Limits
 from vidcolor.errors import (
     CorruptInputError,
     InputLimitError,
@@ -28,7 +29,7 @@ from vidcolor.errors import (
 )
 from vidcolor.frames import PixelLayout, Plane
 from vidcolor.media.pixels import luma_plane, pixel_layout, rgb_codes, sample_map
-from vidcolor.media.safety import Limits, check_size, decoder_options
+from vidcolor.media.safety import check_size, decoder_options
 
 DEMUXERS = {".png": "png_pipe", ".dpx": "dpx_pipe", ".tif": "tiff_pipe", ".tiff": "tiff_pipe"}
 """libav's demuxer of one picture, by suffix: all formats that sequences may have."""
@@ -97,9 +98,11 @@ def read_picture(path: Path, limits: Limits) -> Picture:
         If it has too many pixels.
     """
     try:
-        if DEMUXERS[path.suffix.lower()] == "tiff_pipe":
-            return _read_tiff(path, limits)
-        return _read_with_libav(path, limits)
+        is_tiff = DEMUXERS[path.suffix.lower()] == "tiff_pipe"
+        picture = (_read_tiff if is_tiff else _read_with_libav)(path, limits)
+        if picture.codes.ndim != 2 and picture.codes.shape[2:] != (3,):
+            raise ValueError(f"samples of shape {picture.codes.shape}")
+        return picture
     except VidcolorError:
         raise
     except MemoryError as error:

@@ -12,6 +12,7 @@ from typing import Any
 import av
 from av.stream import Disposition
 
+from vidcolor.config import Limits
 from vidcolor.errors import CorruptInputError, NoVideoError, UnsupportedCodecError
 from vidcolor.frames import (
     UNSPECIFIED,
@@ -25,15 +26,15 @@ from vidcolor.media.extent import missing_bytes
 from vidcolor.media.pixels import pixel_layout
 from vidcolor.media.safety import (
     DEFAULT_LIMITS,
-    Limits,
+    MICROSECONDS,
     check_input_path,
     check_size,
     clean_text,
+    current_limits,
     decoder_options,
     is_address,
     open_container,
 )
-from vidcolor.media.timeline import MICROSECONDS
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -73,18 +74,19 @@ def is_sequence_pattern(path: str | os.PathLike[str]) -> bool:
     return numbered and not is_address(path) and not Path(path).exists()
 
 
-def probe(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> MediaInfo:
+def probe(path: str | os.PathLike[str], *, limits: Limits | None = None) -> MediaInfo:
     """What is in a film or an image sequence.
 
     Opens the file safely and decodes its first frame, because rotation and colour range are
     known for sure only then. A film that is cut off is reported with a notice, if it can be
-    opened at all.
+    opened at all. ``limits`` is what is refused; None is `current_limits`.
 
     Raises
     ------
     InputError
         One of its subclasses.
     """
+    limits = limits or current_limits()
     if is_sequence_pattern(path):
         from vidcolor.media.sequence import probe_sequence
 

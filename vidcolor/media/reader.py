@@ -11,11 +11,12 @@ Note [Is it all there]
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import logging
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,22 +26,33 @@ import av
 from av.container import Flags
 from av.stream import Discard
 
-from vidcolor.config import Deinterlace
-from vidcolor.errors import CorruptInputError, SettingsError, TruncatedInputError
+from vidcolor.config import Deinterlace, Limits
+from vidcolor.errors import (
+    CorruptInputError,
+    InputLimitError,
+    SettingsError,
+    TruncatedInputError,
+)
 from vidcolor.frames import FieldReport, Frame, MediaInfo
 from vidcolor.media.bwdif import deinterlaced
 from vidcolor.media.extent import missing_bytes
 from vidcolor.media.fields import find_fields, with_fields
 from vidcolor.media.pixels import alpha_plane, chroma_of_rgb, chroma_planes, luma_plane
 from vidcolor.media.probe import probe
-from vidcolor.media.safety import DEFAULT_LIMITS, Limits, decoder_options, open_container
+from vidcolor.media.safety import (
+    check_length,
+    current_limits,
+    decoder_options,
+    open_container,
+    raise_limit,
+)
 from vidcolor.media.timeline import HEADER_LENGTH_DEMUXERS, Timeline, expected_end_s, tick_range
 
 log = logging.getLogger(__name__)
 
-MAX_CONSECUTIVE_FAILURES = 100
-"""Packets in a row that may fail to decode. A lost keyframe costs one group of pictures, a few
-seconds at most; more than that is not damage but the wrong file."""
+MOST_UNREADABLE = 100
+"""Failures in a row of the demuxer itself, which may fail at one place for ever, after which a film
+that may be partial counts as ended."""
 
 END_TOLERANCE_S = 1.0
 """How much earlier than its header a film may end: headers are rounded, and some count sound."""
@@ -102,7 +114,7 @@ class FilmReader:
     fields:
         What was found when they were looked at before.
     limits:
-        What is refused.
+        What is refused; None is `vidcolor.media.safety.current_limits`.
     threads:
         Decoder threads; 0 is one per core.
 
@@ -123,15 +135,15 @@ class FilmReader:
         colors_of_rgb: bool = False,
         deinterlace: Deinterlace = "off",
         fields: FieldReport | None = None,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: Limits | None = None,
         threads: int = 0,
     ) -> None:
         self.path = Path(path)
         self.keep_partial = keep_partial
         self.colors_of_rgb = colors_of_rgb
-        self.limits = limits
+        self.limits = limits or current_limits()
         self.threads = threads
-        self.info: MediaInfo = probe(path, limits=limits)
+        self.info: MediaInfo = probe(path, limits=self.limits)
         self.report = ReadReport(missing_bytes=missing_bytes(self.path))
         if self.report.missing_bytes and not keep_partial:
             raise TruncatedInputError(
@@ -143,14 +155,15 @@ class FilmReader:
         self.deinterlaces = False
         """Frames are not those of the decoder."""
         if deinterlace != "off":
-            self.fields = fields or find_fields(self.info, limits=limits)
+            self.fields = fields or find_fields(self.info, limits=self.limits)
             self.info = with_fields(self.info, self.fields, deinterlace)
             self.deinterlaces = deinterlace == "bwdif" and self.fields.order is not None
         self._begin, self._end = tick_range(self.info, start_s, duration_s)
         self._timeline = Timeline.for_video(self.info.video)
         self._newest_packet_pts: int | None = None
         self._newest_packet_end_s = 0.0
-        self._started = False
+        self._iterator: Generator[Frame] | None = None
+        self._first_pts = 0
         self._container: Any = None
         self._open()
 
@@ -166,7 +179,14 @@ class FilmReader:
         self.close()
 
     def close(self) -> None:
-        """Close the file; safe to call twice. Frames handed out stay valid."""
+        """Close the file; safe to call twice. Frames handed out stay valid.
+
+        While a thread is stuck in reading it nothing is touched.
+        """
+        if self._iterator is None or inspect.getgeneratorstate(self._iterator) != "GEN_RUNNING":
+            self._close()
+
+    def _close(self) -> None:
         if self._container is not None:
             self._container.close()
             self._container = None
@@ -177,18 +197,20 @@ class FilmReader:
         Raises
         ------
         CorruptInputError
-            After `MAX_CONSECUTIVE_FAILURES`, or when size or pixel format change.
+            After more than `Limits.max_bad_packets`, or when size or pixel format change.
+        InputLimitError
+            If there are more frames, or they last longer, than is allowed.
         TruncatedInputError
             At the end, if the film ends before its header says.
         SettingsError
             If no frame begins in the part that was asked for.
         """
-        if self._started or self._container is None:
+        if self._iterator is not None or self._container is None:
             raise RuntimeError("a FilmReader can be iterated once, while it is open")
-        self._started = True
-        return self._frames()
+        self._iterator = self._frames()
+        return self._iterator
 
-    def _frames(self) -> Iterator[Frame]:
+    def _frames(self) -> Generator[Frame]:
         for decoded in self._pictures():
             pts = self._timeline.place(decoded.pts, decoded.dts, decoded.duration)
             if self._begin is not None and pts < self._begin:
@@ -218,6 +240,7 @@ class FilmReader:
 
     def _frame(self, decoded: av.VideoFrame, pts: int) -> Frame:
         self._check_same_format(decoded)
+        self._check_extent(pts)
         from_rgb = self.colors_of_rgb and self.info.video.layout.is_rgb
         frame = Frame(
             index=self.report.frames,
@@ -248,11 +271,24 @@ class FilmReader:
                 "cut the film there and colour the parts"
             )
 
+    def _check_extent(self, pts: int) -> None:
+        """Headers may lie: what is read is counted too."""
+        if self.report.frames >= self.limits.max_frames:
+            raise InputLimitError(
+                f"{self.path} has more than {self.limits.max_frames} frames; cut it into parts, or "
+                f"{raise_limit('max_frames')}"
+            )
+        if self.report.frames == 0:
+            self._first_pts = pts
+        check_length(
+            float((pts - self._first_pts) * self.info.video.time_base), self.path, self.limits
+        )
+
     # Decoding.
 
     def _open(self, *, frame_threads: bool = True) -> None:
         """Open the file afresh, standing at its beginning."""
-        self.close()
+        self._close()
         self._container = open_container(self.path, self.limits)
         if self._container.format.name == "avi":
             # It stores no pts. libav would make them up, wrongly where frames are reordered.
@@ -352,7 +388,7 @@ class FilmReader:
             except av.FFmpegError as error:
                 # The demuxer goes on behind what it could not read, if there is anything.
                 self._count_failure(error)
-                if self._failures_in_a_row > MAX_CONSECUTIVE_FAILURES:
+                if self._failures_in_a_row > max(MOST_UNREADABLE, self.limits.max_bad_packets):
                     yield self._flush_packet()
                     return
 
@@ -373,11 +409,11 @@ class FilmReader:
     def _count_failure(self, error: av.FFmpegError) -> None:
         self.report.undecodable_packets += 1
         self._failures_in_a_row += 1
-        if self._failures_in_a_row > MAX_CONSECUTIVE_FAILURES and not self.keep_partial:
+        if self._failures_in_a_row > self.limits.max_bad_packets and not self.keep_partial:
             raise CorruptInputError(
                 f"{self.path}: {self._failures_in_a_row} packets in a row cannot be decoded "
                 f"after {self.report.frames} frames ({error.strerror or 'invalid data'}); copy it "
-                "again, or skip what is damaged with --keep-partial"
+                "again, or skip what is damaged with --keep-partial (or --limit max_bad_packets=N)"
             ) from error
 
     # Note [Is it all there].

@@ -15,12 +15,15 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import av
 
+from vidcolor.config import Limits
 from vidcolor.errors import (
     EmptyInputError,
     InputError,
@@ -48,6 +51,9 @@ DEMUXERS = VIDEO_DEMUXERS + AUDIO_DEMUXERS
 
 SNIFF_BYTES = 4096
 """How much of a file is looked at for the marks of playlists."""
+
+MICROSECONDS = 1_000_000
+"""libav's AV_TIME_BASE: container times are in these units."""
 
 MAX_TEXT_LENGTH = 4096
 """Longest metadata value that is kept; the rest is cut off."""
@@ -90,20 +96,30 @@ _PICTURE_MARKS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What an input may be at most; beyond it `InputLimitError` is raised before decoding."""
-
-    max_pixels: int = 1 << 28
-    """Width × height: 16384×16384, four times a 16K scan; one luma plane of 256 MiB."""
-    max_streams: int = 128
-    """Streams in a container."""
-    max_frames: int = 50_000_000
-    """Frames that a header may announce, or pictures in a sequence: 9 days at 60 per second."""
-
-
 DEFAULT_LIMITS = Limits()
-"""Generous for real films, far below what would exhaust a machine."""
+"""Where nobody says otherwise."""
+
+_in_force = ContextVar("limits in force", default=DEFAULT_LIMITS)
+
+
+@contextmanager
+def limits_in_force(limits: Limits) -> Iterator[None]:
+    """Let ``limits`` hold in this thread for everything that is not given its own."""
+    token = _in_force.set(limits)
+    try:
+        yield
+    finally:
+        _in_force.reset(token)
+
+
+def current_limits() -> Limits:
+    """Those of `limits_in_force`, else `DEFAULT_LIMITS`."""
+    return _in_force.get()
+
+
+def raise_limit(name: str) -> str:
+    """What to do about a limit that a good film exceeds."""
+    return f"if the film is good, colour it with --limit {name}=N"
 
 
 def check_input_path(path: str | os.PathLike[str]) -> Path:
@@ -184,9 +200,14 @@ def _playlist_kind(head: bytes) -> str | None:
 
 
 def open_container(
-    path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS
+    path: str | os.PathLike[str], limits: Limits | None = None
 ) -> av.container.InputContainer:
     """Open ``path`` for reading; see Note [Safe opening].
+
+    Parameters
+    ----------
+    limits:
+        What is refused; None is `current_limits`.
 
     Returns
     -------
@@ -197,6 +218,7 @@ def open_container(
     InputError
         One of its subclasses, with a line that says what is wrong with the file.
     """
+    limits = limits or current_limits()
     checked = check_input_path(path)
     check_not_playlist(checked)
     try:
@@ -235,21 +257,24 @@ def decoder_options(limits: Limits) -> dict[str, str]:
 
     libav counts the padding of rows, so this fence stands a little further out than ours.
     """
-    return {"max_pixels": str(2 * limits.max_pixels + (1 << 20))}
+    # libav's own limit of the option, and of pictures, is the largest int.
+    return {"max_pixels": str(min(2 * limits.max_pixels + (1 << 20), (1 << 31) - 1))}
 
 
 def _check_limits(container: Any, path: Path, limits: Limits) -> None:
     if len(container.streams) > limits.max_streams:
         raise InputLimitError(
-            f"{path} has more than {limits.max_streams} streams; extract the film with another tool"
+            f"{path} has more than {limits.max_streams} streams; extract the film with another "
+            f"tool, or {raise_limit('max_streams')}"
         )
+    check_length((container.duration or 0) / MICROSECONDS, path, limits)
     for stream in container.streams.video:
         if stream.codec_context is not None:
             check_size(stream.codec_context.width, stream.codec_context.height, path, limits)
         if stream.frames > limits.max_frames:
             raise InputLimitError(
-                f"{path} announces {stream.frames} frames, allowed are {limits.max_frames}; "
-                "its header is damaged, or cut the film into parts"
+                f"{path} announces {stream.frames} frames, allowed are {limits.max_frames}; its "
+                f"header is damaged, or {raise_limit('max_frames')}"
             )
 
 
@@ -263,7 +288,21 @@ def check_size(width: int, height: int, path: Path, limits: Limits) -> None:
     if width * height > limits.max_pixels:
         raise InputLimitError(
             f"{path} has pictures of {width}×{height}, allowed are {limits.max_pixels} pixels; "
-            "scale it down first"
+            f"scale it down first, or {raise_limit('max_pixels')}"
+        )
+
+
+def check_length(seconds: float, path: Path, limits: Limits) -> None:
+    """Refuse films that last longer than `Limits.max_duration_s`.
+
+    Raises
+    ------
+    InputLimitError
+    """
+    if seconds > limits.max_duration_s:
+        raise InputLimitError(
+            f"{path} lasts {seconds:.0f} s by its times, allowed are {limits.max_duration_s:g} s; "
+            f"they are damaged, or {raise_limit('max_duration_s')}"
         )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from vidcolor.config import Deinterlace
+from vidcolor.config import Deinterlace, Limits
 from vidcolor.errors import (
     CorruptInputError,
     InputLimitError,
@@ -22,8 +22,8 @@ from vidcolor.errors import (
 from vidcolor.frames import ColorTags, FieldReport, Frame, MediaInfo, StreamInfo, VideoInfo
 from vidcolor.media.picture_files import CODECS, Picture, picture_notices, read_picture
 from vidcolor.media.probe import SEQUENCE_NUMBER, is_sequence_pattern
-from vidcolor.media.reader import MAX_CONSECUTIVE_FAILURES, FilmReader, ReadReport
-from vidcolor.media.safety import DEFAULT_LIMITS, Limits, check_input_path
+from vidcolor.media.reader import FilmReader, ReadReport
+from vidcolor.media.safety import DEFAULT_LIMITS, check_input_path, current_limits, raise_limit
 from vidcolor.media.timeline import tick_range
 
 CONTAINER = "image sequence"
@@ -97,7 +97,8 @@ def find_files(pattern: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS)
                     found[number] = entry.stat().st_size
                 if len(found) > limits.max_frames:
                     raise InputLimitError(
-                        f"{path} has more than {limits.max_frames} pictures; cut it into parts"
+                        f"{path} has more than {limits.max_frames} pictures; cut it into parts, or "
+                        f"{raise_limit('max_frames')}"
                     )
     except OSError as error:
         raise InputNotFoundError(f"{path.parent} cannot be read: {error.strerror}") from error
@@ -220,7 +221,7 @@ class SequenceReader:
         start_s: float = 0.0,
         duration_s: float | None = None,
         keep_partial: bool = False,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: Limits | None = None,
         threads: int = 0,
     ) -> None:
         del threads  # pictures are decoded one at a time
@@ -229,16 +230,16 @@ class SequenceReader:
         self.deinterlaces = False
         self.path = Path(path)
         self.keep_partial = keep_partial
-        self.limits = limits
+        self.limits = limits or current_limits()
         self.report = ReadReport()
-        self._files = find_files(path, limits)
+        self._files = find_files(path, self.limits)
         missing = self._files.first_missing
         if missing is not None and not keep_partial:
             raise InputNotFoundError(
                 f"{missing} is missing in the sequence; restore it, or leave it out with "
                 "--keep-partial"
             )
-        self.info: MediaInfo = probe_sequence(path, rate=rate, limits=limits)
+        self.info: MediaInfo = probe_sequence(path, rate=rate, limits=self.limits)
         self._begin, self._end = tick_range(self.info, start_s, duration_s)
         self._started = False
 
@@ -284,7 +285,7 @@ class SequenceReader:
             except CorruptInputError:
                 failures += 1
                 self.report.undecodable_packets += 1
-                if not self.keep_partial or failures > MAX_CONSECUTIVE_FAILURES:
+                if not self.keep_partial or failures > self.limits.max_bad_packets:
                     raise
                 continue
             failures = 0
@@ -329,7 +330,7 @@ def open_source(
     keep_partial: bool = False,
     deinterlace: Deinterlace = "off",
     fields: FieldReport | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: Limits | None = None,
     threads: int = 0,
 ) -> FilmReader | SequenceReader:
     """A reader for a film, or for an image sequence if ``path`` is a numbered pattern.

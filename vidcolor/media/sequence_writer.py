@@ -34,7 +34,7 @@ from vidcolor.frames import ColoredFrame, EncodeTarget, MediaInfo, PixelLayout, 
 from vidcolor.media.atomic import check_free_space, output_error
 from vidcolor.media.picture_files import encode_picture, read_picture, written_depth
 from vidcolor.media.probe import SEQUENCE_NUMBER
-from vidcolor.media.safety import DEFAULT_LIMITS
+from vidcolor.media.safety import current_limits
 from vidcolor.media.sequence import CONTAINER, DEFAULT_RATE, find_files, numbered_name
 from vidcolor.media.timeline import tick_range
 from vidcolor.media.write_report import WriteReport
@@ -277,7 +277,7 @@ class SequenceWriter:
         for number, expected in zip(self._numbers, self._checksums, strict=True):
             tick()
             path = self._written_path(number)
-            if _checksum(read_picture(path, DEFAULT_LIMITS).codes) != expected:
+            if _checksum(read_picture(path, current_limits()).codes) != expected:
                 raise VerificationError(
                     f"{path.name} does not read back as it was written; nothing was renamed, check "
                     "the disk and run again"

@@ -61,6 +61,9 @@ PRORES_444_PROFILES = frozenset({"4444", "4", "4444xq", "5", "auto", "-1"})
 """Values of prores_ks's ``profile`` that are right for 4:4:4."""
 
 
+LEAST_WIDTHS = {"libx265": 64}
+"""Encoders that write beyond their buffers in narrower pictures, which ends the process."""
+
 INTERLACED_ENCODERS = frozenset(
     {"libx264", "ffv1", "prores_ks", "prores_aw", "mpeg2video", "mpeg4"}
 )
@@ -124,7 +127,7 @@ def choose_encoding(
     width, height = scaled_size(video.width, video.height, encode.scale)
     color = target_color(video, allow_hdr=allow_hdr)
     subsampling = _needed_subsampling(video, encode, (width, height), notices)
-    codec, options, layout = _choose_codec(video, encode, subsampling, notices)
+    codec, options, layout = _choose_codec(video, encode, width, subsampling, notices)
     if codec in VIDEO_RANGE_ONLY and color.full_range:
         raise SettingsError(
             f"{codec} cannot mark luma as full range, which this film has, so players would "
@@ -270,7 +273,11 @@ def _needed_subsampling(
 
 
 def _choose_codec(
-    video: VideoInfo, encode: EncodeSettings, subsampling: tuple[int, int], notices: list[str]
+    video: VideoInfo,
+    encode: EncodeSettings,
+    width: int,
+    subsampling: tuple[int, int],
+    notices: list[str],
 ) -> tuple[str, dict[str, str], PixelLayout]:
     depth = max(video.layout.bit_depth, encode.min_bits)
     steps = (
@@ -285,6 +292,9 @@ def _choose_codec(
             layout = best_layout(layouts, depth, subsampling, alpha=True)
         layout = layout or best_layout(layouts, depth, subsampling, alpha=False)
         if depth <= max_bits and layout is not None and layout.bit_depth <= max_bits:
+            if width < LEAST_WIDTHS.get(codec, 0):
+                notices.append(f"{codec} takes no pictures {width} pixels wide")
+                continue
             if codec != encode.codec:
                 notices.append(
                     f"{depth}-bit luma with {_chroma_name(subsampling)} chroma is more than "

@@ -29,6 +29,7 @@ from typing import Self
 
 from vidcolor.errors import SettingsError
 from vidcolor.frames import MediaInfo, VideoInfo
+from vidcolor.media.safety import MICROSECONDS
 
 JUMP_BACK_S = 1.0
 """A pts this much before its predecessor starts a new part; decoders' slips are far smaller."""
@@ -49,9 +50,6 @@ ABSOLUTE_LENGTH_DEMUXERS = ("matroska", "asf", "nut")
 
 _TICK_SLACK = Fraction(1, 1000)
 # Seconds arrive as floats: a frame this little (in ticks) before the range's edge is meant.
-
-MICROSECONDS = 1_000_000
-"""libav's AV_TIME_BASE: container times are in these units."""
 
 
 @dataclass(slots=True)

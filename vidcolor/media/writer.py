@@ -81,6 +81,7 @@ class FilmWriter:
         self._threads = threads
         self._failure: OutputError | None = None
         self._finished = False
+        self._is_encoding = False
         self._encoder: SegmentEncoder | None = None
         self._file: FilmFile | None = None
         part = part_of(source, start_s, duration_s)
@@ -233,9 +234,12 @@ class FilmWriter:
     def abort(self) -> None:
         """Close everything and delete what is unfinished and the writer's own; never fails.
 
-        After `commit` the film stays. Finished segments stay where the caller keeps them.
+        After `commit` the film stays. Finished segments stay where the caller keeps them. While
+        a thread is stuck in the encoder nothing is touched.
         """
         self._finished = True
+        if self._is_encoding:
+            return
         if self._encoder is not None:
             self._encoder.abort()
         if self._file is not None:
@@ -269,12 +273,15 @@ class FilmWriter:
 
     @contextlib.contextmanager
     def _failure_remembered(self) -> Iterator[None]:
+        self._is_encoding = True
         try:
             with muxing_explained(self.plan.container, self._output):
                 yield
         except OutputError as error:
             self._failure = error
             raise
+        finally:
+            self._is_encoding = False
 
 
 def _make_folder(output: Path) -> Path:

@@ -155,7 +155,7 @@ def parse_info(path: Path, metadata: dict[str, str]) -> CheckpointInfo:
             path=path,
             size_bytes=path.stat().st_size,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise DamagedCheckpointError(
             f"checkpoint {path}: metadata is damaged ({type(error).__name__}: {error}); "
             "get it again from where it came from"
