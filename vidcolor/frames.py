@@ -87,7 +87,9 @@ class VideoInfo:
     time_base: Fraction
     sample_aspect_ratio: Fraction = Fraction(1)
     rotation: int = 0
-    """Display rotation in degrees as PyAV's `VideoFrame.rotation` gives it (counter-clockwise)."""
+    """Display rotation in degrees, counter-clockwise."""
+    mirrored: bool = False
+    """Whether left and right are exchanged after the rotation."""
     average_rate: Fraction | None = None
     """Frames per second from the header; a hint, never used for timing."""
     num_frames_from_header: int | None = None

@@ -242,6 +242,14 @@ def test_missing_tags_are_mentioned(films: Path) -> None:
     )
 
 
+def test_marks_of_tracks_that_are_lost_are_mentioned(films: Path) -> None:
+    info = probe(films / "rich.mp4")
+    said = "stream 2: MOV has no place for its marks comment"
+    for suffix, lost in (("mov", True), ("mp4", False), ("mkv", False)):
+        plan = plan_output(info, fast_settings(), films / f"out.{suffix}")
+        assert (said in plan.notices) is lost
+
+
 def test_colours_that_cannot_be_kept_are_mentioned(films: Path) -> None:
     source = films / "rgb.mkv"
     run_ffmpeg(

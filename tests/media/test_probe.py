@@ -257,18 +257,20 @@ def test_hdr_is_named(tmp_path: Path) -> None:
     assert any("mastering" in notice for notice in notices)
 
 
-def test_mirrored_display_matrix(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_display_matrix(tmp_path: Path, rotation: int, mirrored: bool) -> None:
     film = make_film(tmp_path / "film.mp4", frames=2)
-    mirrored = tmp_path / "mirrored.mp4"
-    with av.open(str(film)) as source, av.open(str(mirrored), "w") as out:
+    turned = tmp_path / "turned.mp4"
+    with av.open(str(film)) as source, av.open(str(turned), "w") as out:
         stream = out.add_stream_from_template(source.streams.video[0])
-        stream.set_display_rotation(0, hflip=True)
+        stream.set_display_rotation(rotation, hflip=mirrored)
         for packet in source.demux(source.streams.video[0]):
             if packet.size:
                 packet.stream = stream
                 out.mux(packet)
-    assert any("mirrored" in notice for notice in probe(mirrored).notices)
-    assert not any("mirrored" in notice for notice in probe(film).notices)
+    video = probe(turned).video
+    assert (video.rotation % 360, video.mirrored) == (rotation, mirrored)
 
 
 def test_several_films_in_one_file(tmp_path: Path) -> None:
@@ -282,6 +284,16 @@ def test_start_offset(tmp_path: Path) -> None:
     info = probe(make_film(tmp_path / "film.ts", frames=5, start_pts=24 * 10, audio=0))
     assert info.video.start_pts == 10 * 90_000
     assert info.origin_s == 10.0
+
+
+def test_the_start_of_a_film_too_short_for_libav_to_find_it(tmp_path: Path) -> None:
+    """Matroska has no decoding times, and with two frames libav does not make them up."""
+    film = make_film(tmp_path / "film.mkv", frames=2, options={"preset": "medium"})
+    with av.open(str(film)) as container:
+        assert container.streams.video[0].start_time is None
+    info = probe(film)
+    assert info.video.start_pts == 0
+    assert not any("no times" in notice for notice in info.notices)
 
 
 def test_cut_film_is_described_with_a_notice(tmp_path: Path) -> None:

@@ -186,8 +186,16 @@ class TestProRes:
 
     def test_equivalent_tags_are_used(self) -> None:
         pal = ColorTags(5, 5, 6, full_range=False)
-        color = choose_encoding(video(color=pal), encode("prores")).target.color
+        encoding = choose_encoding(video(color=pal), encode("prores"))
+        color = encoding.target.color
         assert (color.matrix, color.primaries, color.transfer) == (6, 5, 1)
+        assert [notice.partition(":")[0] for notice in encoding.notices] == [
+            "ProRes has no number for matrix 5",
+            "ProRes has no number for transfer 6",
+        ]
+
+    def test_tags_that_were_not_there_are_not_said_to_change(self) -> None:
+        assert not choose_encoding(video(color=UNTAGGED), encode("prores")).notices
 
     def test_tags_that_it_cannot_write(self) -> None:
         with pytest.raises(SettingsError, match="ProRes cannot mark matrix 7"):

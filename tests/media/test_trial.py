@@ -14,6 +14,7 @@ from vidcolor.media.trial import (
     first_packets,
     held_language,
     holds_encoder,
+    holds_mark,
     lost_tags,
 )
 
@@ -94,6 +95,20 @@ def test_encoders() -> None:
 )
 def test_languages(muxer: str, language: str, held: str | None) -> None:
     assert held_language(muxer, language) == held
+
+
+@pytest.mark.parametrize(
+    ("muxer", "mark", "held"),
+    [
+        ("matroska", "original", True),
+        ("mp4", "comment", True),
+        ("mp4", "original", False),
+        ("mov", "comment", False),
+        ("mov", "default", True),
+    ],
+)
+def test_marks(muxer: str, mark: str, held: bool) -> None:
+    assert holds_mark(muxer, mark) is held
 
 
 def test_tags() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -27,6 +28,12 @@ from tests.synthetic import (
 from vidcolor.config import override
 from vidcolor.frames import ColorTags
 from vidcolor.media.probe import is_top_field_first, probe
+
+
+def shown(path: Path) -> np.ndarray[Any, Any]:
+    """Samples of the first picture as the ffmpeg program would show it."""
+    raw = run_ffmpeg("-i", str(path), "-frames:v", "1", "-pix_fmt", "gray", "-f", "rawvideo", "-")
+    return np.frombuffer(raw, np.uint8).astype(int)
 
 
 class TestPicture:
@@ -177,6 +184,18 @@ class TestPicture:
         source = make_film(tmp_path / f"film.{suffix}", frames=2, rotation=rotation)
         run = recolor(source, tmp_path / f"out.{suffix}")
         assert probe(run.path).video.rotation % 360 == rotation % 360
+
+    @pytest.mark.parametrize("suffix", CONTAINERS)
+    @pytest.mark.parametrize("turn", [("-display_hflip",), ("-display_rotation", "90")])
+    def test_mirrored_films_look_alike_to_another_player(
+        self, tmp_path: Path, suffix: str, turn: tuple[str, ...]
+    ) -> None:
+        film, source = make_film(tmp_path / "film.mp4", frames=2), tmp_path / f"source.{suffix}"
+        run_ffmpeg(*turn, "-display_vflip", "-i", str(film), "-c", "copy", str(source))
+        run = recolor(source, tmp_path / f"out.{suffix}")
+        before, after, stored = (shown(path) for path in (source, run.path, film))
+        assert np.abs(before - after).mean() < 2
+        assert np.abs(before - stored).mean() > 10
 
     @pytest.mark.parametrize(
         ("preset", "suffix"),

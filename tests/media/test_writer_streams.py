@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from tests.matrix.bitmaps import write_pgs
 from tests.media.recolor import (
     CONTAINERS,
     fast_settings,
@@ -20,6 +21,7 @@ from tests.synthetic import (
     make_frame,
     plane_values,
     run_ffmpeg,
+    stream_packets,
 )
 from vidcolor.media.probe import probe
 
@@ -53,6 +55,16 @@ class TestWholeFile:
         assert run.verification.identical_audio_packets == sum(
             len(audio_packets(source, track)) for track in (0, 1)
         )
+
+    def test_graphics_that_come_in_parts(self, tmp_path: Path) -> None:
+        """A transport stream has a packet for each part of a PGS picture; Matroska one for all."""
+        film, source = make_film(tmp_path / "film.mp4"), tmp_path / "film.m2ts"
+        both = ("-i", str(film), "-i", str(write_pgs(tmp_path)), "-map", "0", "-map", "1")
+        run_ffmpeg(*both, "-c", "copy", str(source))
+        run = recolor(source, tmp_path / "out.mkv")
+        before, after = stream_packets(source, 1), stream_packets(run.path, 1)
+        assert (len(before), len(after)) == (16, 4)
+        assert b"".join(p[2] for p in before) == b"".join(p[2] for p in after)
 
     @pytest.mark.parametrize("suffix", CONTAINERS)
     def test_chapters_keep_times_and_titles(self, tmp_path: Path, suffix: str) -> None:

@@ -93,6 +93,8 @@ def _video_rows(video: VideoInfo) -> Iterable[tuple[str, str]]:
         shape += f", sample aspect ratio {_ratio(video.sample_aspect_ratio)}"
     if video.rotation:
         shape += f", rotated by {video.rotation}°"
+    if video.mirrored:
+        shape += ", mirrored"
     yield "picture", f"{video.codec}, {shape}"
     yield "samples", _samples(video)
     yield "colour", color_line(video.color)

@@ -70,8 +70,8 @@ class FilmEncoder:
         )
         _configure(self.stream.codec_context, plan, video, threads, interlacing)
         self.stream.time_base = video.time_base
-        if video.rotation:
-            self.stream.set_display_rotation(video.rotation)
+        if video.rotation or video.mirrored:
+            self.stream.set_display_rotation(video.rotation, hflip=video.mirrored)
         _open(self.stream.codec_context, plan, video, options)
         self._fields = (
             None if interlacing is None else _FieldMarker(plan.target, video.time_base, interlacing)

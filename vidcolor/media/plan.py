@@ -26,6 +26,7 @@ from vidcolor.media.trial import (
     first_packets,
     held_language,
     holds_encoder,
+    holds_mark,
     lost_tags,
 )
 
@@ -59,6 +60,9 @@ COVER_MIME_TYPES = {
     "tiff": "image/tiff",
 }
 """Media type of a cover picture by codec; Matroska stores it as an attachment."""
+
+MARKS = ("forced", "comment", "hearing_impaired", "visual_impaired", "original")
+"""What tells players which track to choose, beside ``default``, which every container has."""
 
 INDISPENSABLE = frozenset({"video", "audio"})
 """Kinds of streams that are never dropped without ``allow_drop``, whatever the preset."""
@@ -289,7 +293,7 @@ def _look_notices(info: MediaInfo, look: LookSettings) -> list[str]:
 
 
 def _tag_notices(info: MediaInfo, streams: list[StreamPlan], muxer: str) -> list[str]:
-    """Languages and tags of the file that the container has no place for."""
+    """Languages, marks of tracks and tags of the file that the container has no place for."""
     title = MUXER_TITLES[muxer]
     described = {stream.index: stream for stream in info.streams}
     notices = []
@@ -300,6 +304,12 @@ def _tag_notices(info: MediaInfo, streams: list[StreamPlan], muxer: str) -> list
             notices.append(
                 f"stream {stream.index}: {title} has no code for its language {language}, "
                 "which is not marked"
+            )
+        marks = known.dispositions if known is not None and stream.action != "drop" else ()
+        lost_marks = [mark for mark in MARKS if mark in marks and not holds_mark(muxer, mark)]
+        if lost_marks:
+            notices.append(
+                f"stream {stream.index}: {title} has no place for its marks {', '.join(lost_marks)}"
             )
     if info.container != IMAGE_SEQUENCE:
         lost = lost_tags(muxer, kept_tags(info.metadata))

@@ -160,6 +160,7 @@ def first_frame(container: Any, stream: Any, path: Path) -> av.VideoFrame:
 
 def _describe(path: Path, container: Any, stream: Any, frame: av.VideoFrame) -> MediaInfo:
     layout = pixel_layout(frame.format.name)
+    rotation, mirrored = display_turn(frame)
     video = VideoInfo(
         index=stream.index,
         codec=_codec_name(stream),
@@ -169,11 +170,12 @@ def _describe(path: Path, container: Any, stream: Any, frame: av.VideoFrame) -> 
         color=color_tags(frame, stream.codec_context, layout),
         time_base=stream.time_base,
         sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
-        rotation=frame.rotation,
+        rotation=rotation,
+        mirrored=mirrored,
         average_rate=stream.guessed_rate or stream.average_rate or None,
         num_frames_from_header=stream.frames or None,
         duration_from_header_s=_stream_duration_s(stream),
-        start_pts=stream.start_time,
+        start_pts=_start_pts(container, stream, frame),
         field_order=_field_order(stream.codec_context, frame),
     )
     duration = container.duration
@@ -221,6 +223,14 @@ def color_tags(frame: av.VideoFrame, context: Any, layout: PixelLayout) -> Color
     if not color_range and layout.subsampling is None:
         full = True
     return ColorTags(matrix, primaries, transfer, full_range=full, guessed=guessed)
+
+
+def _start_pts(container: Any, stream: Any, frame: av.VideoFrame) -> int | None:
+    """When the first frame is shown, in ticks; None for a stream whose times libav makes up."""
+    if stream.start_time is None and container.format.name.startswith("matroska"):
+        return frame.pts  # libav does not find it in a film of two or three frames
+    start: int | None = stream.start_time
+    return start
 
 
 def _field_order(context: Any, frame: av.VideoFrame) -> str:
@@ -320,8 +330,6 @@ def _notices(
     side_data = {data.type.name for data in _side_data(frame)}
     if any(name.startswith(_HDR_SIDE_DATA) for name in side_data):
         notices.append("HDR mastering metadata is not carried over")
-    if _is_mirrored(frame):
-        notices.append("tagged to be shown mirrored: only the rotation is carried over")
     return tuple(notices)
 
 
@@ -338,16 +346,18 @@ def _format_notices(frame: av.VideoFrame, video: VideoInfo) -> list[str]:
     return notices
 
 
-def _is_mirrored(frame: av.VideoFrame) -> bool:
-    """Whether the display matrix flips the picture: its determinant is then negative.
+def display_turn(frame: av.VideoFrame) -> tuple[int, bool]:
+    """How a frame is to be shown: counter-clockwise degrees, and whether mirrored after that.
 
-    Nine 32-bit integers a b u / c d v / x y w; libavutil/display.h.
+    The display matrix is nine 32-bit integers a b u / c d v / x y w (libavutil/display.h). It
+    mirrors if its determinant is negative; libav's angle then is that of the mirrored picture.
     """
     for data in _side_data(frame):
         if data.type.name == "DISPLAYMATRIX" and data.buffer_size >= 36:
             a, b, _, c, d = struct.unpack("=5i", bytes(data)[:20])
-            return bool(a * d - b * c < 0)
-    return False
+            if a * d - b * c < 0:
+                return (180 - frame.rotation) % 360, True
+    return frame.rotation, False
 
 
 def _side_data(frame: av.VideoFrame) -> list[Any]:

@@ -355,6 +355,8 @@ class FilmReader:
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         for packet in self._packets():
+            if not packet.size and packet.dts is not None:
+                continue  # Theora's way to say that the picture before stays on
             try:
                 frames = self._stream.decode(packet)
             except av.error.EOFError:
@@ -398,7 +400,7 @@ class FilmReader:
         return packet
 
     def _note_times(self, packet: Any) -> None:
-        if packet.pts is None or packet.is_discard:
+        if packet.pts is None or packet.is_discard or not packet.size:
             return
         if packet.stream.index == self._stream.index:
             self._newest_packet_pts = max(packet.pts, self._newest_packet_pts or packet.pts)

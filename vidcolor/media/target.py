@@ -145,7 +145,8 @@ def choose_encoding(
         dropped_alpha = f"alpha channel: {why}"
     color = dataclasses.replace(color, chroma_location=_chroma_location(video, layout))
     if codec in VIDEO_RANGE_ONLY:
-        color = prores_tags(color)
+        stated, color = color, prores_tags(color)
+        notices += _renumbered(stated, color)
     return Encoding(
         codec=codec,
         options=_fitting_options(codec, options, layout, notices),
@@ -318,6 +319,16 @@ def prores_tags(color: ColorTags) -> ColorTags:
             "has; use the preset archive or film"
         )
     return dataclasses.replace(color, matrix=matrix, transfer=transfer)
+
+
+def _renumbered(stated: ColorTags, written: ColorTags) -> list[str]:
+    """Notices of tags of the source that `prores_tags` gave another number."""
+    return [
+        f"ProRes has no number for {name} {getattr(stated, name)}: tagged as "
+        f"{getattr(written, name)}, which means the same (H.273)"
+        for name in ("matrix", "transfer")
+        if getattr(stated, name) != getattr(written, name) and name not in stated.guessed
+    ]
 
 
 def _chroma_name(subsampling: tuple[int, int]) -> str:

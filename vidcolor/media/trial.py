@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 import av
-from av.stream import Discard
+from av.stream import Discard, Disposition
 
 MAX_TRIED_PACKETS = 400
 """Packets that are read to find the first ones; sound lies beside its picture."""
@@ -161,15 +161,26 @@ def lost_tags(muxer: str, tags: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(key for key in tags if key.lower() not in kept)
 
 
+@functools.cache
+def holds_mark(muxer: str, mark: str) -> bool:
+    """Whether ``muxer`` keeps a mark of sound and subtitles, such as ``comment``."""
+    disposition = Disposition[mark]
+    return bool(disposition & read_back(muxer, {}, {}, disposition)[2])
+
+
 def read_back(
-    muxer: str, tags: dict[str, str], stream_tags: dict[str, str]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Tags of a file and of its stream after one turn through ``muxer``."""
+    muxer: str,
+    tags: dict[str, str],
+    stream_tags: dict[str, str],
+    disposition: Disposition = Disposition.default,
+) -> tuple[dict[str, str], dict[str, str], Disposition]:
+    """Tags of a file and of its stream, and its marks, after one turn through ``muxer``."""
     memory = io.BytesIO()
     with av.open(memory, "w", format=muxer) as container:
         stream: Any = container.add_stream("pcm_s16le", rate=48_000, layout="mono")
         container.metadata.update(tags)
         stream.metadata.update(stream_tags)
+        stream.disposition = disposition
         packet = av.Packet(bytes(2))
         packet.pts = packet.dts = 0
         packet.duration, packet.time_base = 1, Fraction(1, 48_000)
@@ -177,4 +188,5 @@ def read_back(
         container.mux(packet)
     memory.seek(0)
     with av.open(memory) as container:
-        return dict(container.metadata), dict(container.streams[0].metadata)
+        read = container.streams[0]
+        return dict(container.metadata), dict(read.metadata), Disposition(read.disposition)

@@ -20,7 +20,7 @@ from vidcolor.frames import MediaInfo
 from vidcolor.luma import luma_sha256
 from vidcolor.media.pixels import luma_plane, pixel_layout
 from vidcolor.media.plan import OutputPlan
-from vidcolor.media.probe import color_tags, open_container
+from vidcolor.media.probe import color_tags, display_turn, open_container
 from vidcolor.media.provenance import made_by
 from vidcolor.media.target import field_mode
 from vidcolor.media.verify_copies import (
@@ -258,4 +258,6 @@ def check_tags(plan: OutputPlan, source: MediaInfo, frame: Any, context: Any) ->
         check_equal(f"its tag {name} differs", getattr(target.color, name), getattr(tags, name))
     if field_mode(plan, source.video) is not None:
         check_equal("its frames are not marked as interlaced", True, bool(frame.interlaced_frame))
-    check_equal("its rotation differs", source.video.rotation % 360, frame.rotation % 360)
+    rotation, mirrored = display_turn(frame)
+    check_equal("its rotation differs", source.video.rotation % 360, rotation % 360)
+    check_equal("it is mirrored otherwise", source.video.mirrored, mirrored)
