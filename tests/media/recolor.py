@@ -71,7 +71,11 @@ def recolor(source: Path, output: Path, settings: RunSettings | None = None) -> 
     pts = array("q")
     hashes = FrameHashes()
     kept = []
-    with FilmReader(source, keep_partial=settings.keep_partial, **part) as reader:
+    # Looking for fields takes time that only deinterlacing is worth here.
+    fields = "bwdif" if settings.deinterlace == "bwdif" else "off"
+    with FilmReader(
+        source, keep_partial=settings.keep_partial, deinterlace=fields, **part
+    ) as reader:
         plan = plan_output(reader.info, settings, output)
         with FilmWriter(reader.info, output, plan, **part, threads=1) as writer:
             for frame in reader:

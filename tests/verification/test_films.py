@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.media.recolor import fast_settings, recolor
-from tests.synthetic import fill_plane, make_film, make_frame, plane_values, run_ffmpeg
+from tests.synthetic import fill_plane, make_fields, make_film, make_frame, plane_values, run_ffmpeg
 from vidcolor.config import override
 from vidcolor.errors import Interrupted, NotMediaError, SettingsError
 from vidcolor.frames import ColorTags
@@ -24,6 +24,9 @@ from vidcolor.report_file import FORMAT, hash_files, report_path
 from vidcolor.verification.films import FilmVerification, verify_films
 
 FRAMES = 12
+
+SETTINGS = {"start_s": 0.0, "duration_s": None, "keep_partial": False, "deinterlace": "auto"}
+"""What a report keeps of them for us."""
 
 
 def results(found: FilmVerification) -> dict[str, str]:
@@ -261,7 +264,7 @@ class TestReport:
         found = verify_films(source, output)
         content = {
             "format": FORMAT,
-            "settings": {"start_s": 0.0, "duration_s": None, "keep_partial": False},
+            "settings": SETTINGS,
             "source": {"rate": None, **dataclasses.asdict(hash_files([source]))},
             "output": dataclasses.asdict(hash_files([output])),
             "luma": {
@@ -302,7 +305,21 @@ class TestReport:
             "source_sha256": found.source_luma_sha256,
             "read_back_sha256": found.output_luma_sha256,
         }
-        self.write(source, made, settings={**part, "keep_partial": False}, luma=luma)
+        self.write(source, made, settings=SETTINGS | part, luma=luma)
+        assert verify_films(source, made).is_kept
+
+    def test_it_knows_what_was_deinterlaced(self, tmp_path: Path) -> None:
+        source = make_fields(tmp_path / "fields.mkv", frames=8)
+        made = tmp_path / "made.mkv"
+        recolor(source, made, fast_settings("archive", deinterlace="bwdif"))
+        assert "luma" in differing(verify_films(source, made))
+        found = verify_films(source, made, deinterlace="bwdif")
+        assert found.is_kept
+        luma = {
+            "source_sha256": found.source_luma_sha256,
+            "read_back_sha256": found.output_luma_sha256,
+        }
+        self.write(source, made, settings=SETTINGS | {"deinterlace": "bwdif"}, luma=luma)
         assert verify_films(source, made).is_kept
 
     @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -70,6 +70,14 @@ def verify(
         ),
     ] = None,
     rate: options.Rate = None,
+    deinterlace: Annotated[
+        Literal["auto", "off", "bwdif"] | None,
+        typer.Option(
+            metavar="auto|off|bwdif",
+            help="How the fields of an interlaced film were treated.",
+            show_default="the report's, or auto",
+        ),
+    ] = None,
     least_psnr: Annotated[
         float | None,
         typer.Option(
@@ -104,6 +112,7 @@ def verify(
             "rate": rate,
             "start_s": start,
             "duration_s": duration,
+            "deinterlace": deinterlace,
             "keep_partial": keep_partial,
             "least_psnr_db": LEAST_PSNR_DB if least_psnr is None else least_psnr,
             "strict": strict,

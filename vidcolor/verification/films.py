@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vidcolor.config import RunSettings, validate_settings
+from vidcolor.config import Deinterlace, RunSettings, validate_settings
 from vidcolor.errors import Interrupted, NotMediaError, SettingsError
 from vidcolor.frames import EncodeTarget
 from vidcolor.jobs.facts import source_files
@@ -73,6 +73,7 @@ class _KnownRun:
     keep_partial: bool
     start_s: float
     duration_s: float | None
+    deinterlace: Deinterlace
     source_sha256: str
     output_sha256: str
     source_luma_sha256: str
@@ -87,6 +88,7 @@ def verify_films(
     rate: str | None = None,
     start_s: float | None = None,
     duration_s: float | None = None,
+    deinterlace: Deinterlace | None = None,
     keep_partial: bool = False,
     least_psnr_db: float = LEAST_PSNR_DB,
     strict: bool = False,
@@ -108,6 +110,9 @@ def verify_films(
     rate, start_s, duration_s:
         Of the pictures, and the part that was coloured; None is what the report says, or 24 and
         all of it.
+    deinterlace:
+        How the film was coloured; with ``bwdif`` it is the deinterlaced source that is compared.
+        None is what the report says, or ``auto``.
     keep_partial:
         Accept a source that is cut off or damaged, even if the report does not say so.
     least_psnr_db:
@@ -131,12 +136,18 @@ def verify_films(
         start_s = known.start_s if start_s is None else start_s
         duration_s = known.duration_s if duration_s is None else duration_s
         rate = known.rate if rate is None else rate
+        deinterlace = deinterlace or known.deinterlace
         keep_partial = keep_partial or known.keep_partial
     part: dict[str, Any] = {"start_s": start_s or 0.0, "duration_s": duration_s}
-    settings = validate_settings(RunSettings, part, origin="the part to verify")
+    how = {"deinterlace": deinterlace or "auto"}
+    settings = validate_settings(RunSettings, part | how, origin="the part to verify")
     with ExitStack() as stack:
         reader: FilmReader | SequenceReader = open_source(
-            source, rate=rate, keep_partial=keep_partial, **part
+            source,
+            rate=rate,
+            keep_partial=keep_partial,
+            deinterlace=settings.deinterlace,
+            **part,
         )
         stack.callback(reader.close)
         made = stack.enter_context(FilmReader(output, keep_partial=True))
@@ -242,6 +253,7 @@ def _known_run(output: Path, report: Path | None) -> _KnownRun | None:
             keep_partial=bool(content["settings"]["keep_partial"]),
             start_s=float(content["settings"]["start_s"]),
             duration_s=content["settings"]["duration_s"],
+            deinterlace=content["settings"]["deinterlace"],
             source_sha256=str(content["source"]["sha256"]),
             output_sha256=str(content["output"]["sha256"]),
             source_luma_sha256=str(content["luma"]["source_sha256"]),
