@@ -1,7 +1,7 @@
 """Colours a film: reader → network → smoothing and chroma → writer, all at once.
 
 The luma planes go straight from the decoder to the encoder. Beside them runs a small picture,
-about 256 pixels on its short side, from which the network predicts ab; ab is steadied along
+of some 200 pixels on its short side, from which the network predicts ab; ab is steadied along
 motion and then turned into the two chroma planes.
 """
 
