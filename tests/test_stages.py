@@ -240,6 +240,8 @@ def test_a_program_that_was_stopped_for_a_while_has_not_stalled(monkeypatch):
 
 
 def join_all():
+    """Of stages, whose threads are daemons; those of a network's pool live on."""
     for thread in threading.enumerate():
-        if thread is not threading.current_thread() and thread.name.startswith("vidcolor-"):
-            thread.join()
+        if thread.daemon and thread.name.startswith("vidcolor-"):
+            thread.join(60)
+            assert not thread.is_alive()
