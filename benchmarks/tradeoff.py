@@ -3,12 +3,12 @@
     python benchmarks/tradeoff.py --photos VAL --checkpoints default FILE … [-o docs]
 
 The palest colouring has the best PSNR, so no single figure compares networks. Each is swept by a
-gain on its ab, and a network with ab bins also by its decode temperature; at each point PSNR and
+gain on its ab, and a network with ab bins also by its temperature alone; at each point PSNR and
 ΔE00 against the truth with its luma kept (protocol luma) and the share of the truth's
 colourfulness (the ratio of the means). Rows for the best lookup by lightness and the mean ab are
-swept too. ``--cache`` keeps what was measured, by the checkpoints' sha256. ``--short-sides`` and
-``--flip`` add curves of the first checkpoint that sees the pictures at other sizes, or each picture
-and its mirror image, whose colours are averaged.
+swept too. ``--cache`` keeps what was measured, by the checkpoints' sha256 and decoding.
+``--short-sides`` and ``--flip`` add curves of the first checkpoint that sees the pictures at other
+sizes, or each picture and its mirror image, whose colours are averaged.
 """
 
 from __future__ import annotations
@@ -88,9 +88,9 @@ def measure_checkpoint(path: str, subjects: list[Subject]) -> dict[str, list[Poi
     network = colorizer.network
     curves: dict[str, list[Point]] = {}
     if isinstance(network, FilmNet):
-        shipped = network.temperature, network.gain
+        shipped = network.temperature, network.gain, network.tilt
         curves["as shipped"] = measure(subjects, Network("", colorizer), (1.0,))
-        network.gain = 1.0
+        network.gain, network.tilt = 1.0, 0.0
         curves["temperature"] = []
         for temperature in TEMPERATURES:
             network.temperature = temperature
@@ -98,9 +98,11 @@ def measure_checkpoint(path: str, subjects: list[Subject]) -> dict[str, list[Poi
             curves["temperature"].append(
                 Point(f"T = {temperature:g}", point.psnr, point.delta_e, point.colorfulness)
             )
-        network.temperature = 1.0
+        temperature, _, tilt = shipped
+        # Of bins without a tilt the plain mean is best.
+        network.temperature, network.tilt = (temperature, tilt) if tilt else (1.0, 0.0)
         curves["gain"] = measure(subjects, Network("", colorizer), GAINS)
-        network.temperature, network.gain = shipped
+        network.temperature, network.gain, network.tilt = shipped
     else:
         curves["gain"] = measure(subjects, Network("", colorizer), GAINS)
     return curves
@@ -125,7 +127,8 @@ def measure_variants(
 
 def decode_means(colorizer: Colorizer) -> None:
     if isinstance(colorizer.network, FilmNet):
-        colorizer.network.temperature = colorizer.network.gain = 1.0
+        network = colorizer.network
+        network.temperature, network.gain, network.tilt = 1.0, 1.0, 0.0
 
 
 def at_shares(curve: list[Point], truth: float, field: str) -> list[float | None]:
@@ -167,7 +170,7 @@ def main() -> None:
     }
     for path in options.checkpoints:
         info = Colorizer(NetworkSettings(checkpoint=path, device="cpu")).info
-        key = f"{info.sha256} {len(subjects)}"
+        key = f"{info.sha256} {json.dumps(info.config, sort_keys=True)} {len(subjects)}"
         if key not in known:
             found = measure_checkpoint(path, subjects)
             known[key] = {what: [asdict(p) for p in points] for what, points in found.items()}

@@ -64,9 +64,9 @@ class NetworkSettings(_Settings):
     """Frames that show what the one before shows (pull-down, held drawings, titles) get its colours
     without the network; see `vidcolor.temporal.repeats`."""
     vividness: float = Field(default=1.0, ge=0.25, le=4.0)
-    """How far the network commits itself where it is unsure, for networks with ab bins. Above 1 it
-    divides the temperature at which bins are decoded, which is more vivid; below 1 colours are
-    paler, by a higher temperature up to that of the plain mean and from there by a gain."""
+    """How much colourful bins count against pale ones where the network is unsure, for networks
+    with ab bins: each is weighed by vividness^(its CIE chroma / 20). Above 1 is more vivid, below
+    1 paler."""
 
 
 class TemporalSettings(_Settings):

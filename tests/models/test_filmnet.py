@@ -70,24 +70,28 @@ def test_gain_scales_ab_and_is_kept_in_the_config() -> None:
     assert FilmNet(**network.config()).gain == 1.25
 
 
-@pytest.mark.parametrize(
-    ("temperature", "vividness", "expected"),
-    [
-        (0.38, 2.0, (0.19, 1.2)),
-        (0.38, 0.5, (0.76, 1.2)),
-        (0.5, 0.25, (1.0, 0.6)),  # T = 2 would be a cast; it is the mean, paled
-        (1.0, 2.0, (0.5, 1.2)),
-        (1.0, 0.5, (1.0, 0.6)),
-        (1.5, 0.5, (1.5, 0.6)),
-        (1.5, 3.0, (0.5, 1.2)),
-    ],
-)
-def test_vividness_never_levels_the_bins_out(
-    temperature: float, vividness: float, expected: tuple[float, float]
-) -> None:
-    network = FilmNet(temperature=temperature, gain=1.2)
-    network.set_vividness(vividness)
-    assert (network.temperature, network.gain) == pytest.approx(expected)
+def test_vividness_weighs_bins_by_their_chroma() -> None:
+    near, far = 10.0, 50.0  # CIE units: grey or orange, equally likely
+    logits = torch.full((1, filmnet.bins.NUM_BINS, 1, 1), -100.0)
+    chroma = filmnet.bins.AB_BINS.norm(dim=1)
+    for wanted in (near, far):
+        logits[0, (chroma - wanted).abs().argmin()] = 0.0
+    picked = chroma[logits.flatten() == 0]
+    found = {}
+    for vividness in (0.25, 1.0, 4.0):
+        network = FilmNet(temperature=1.0, tilt=0.03)
+        network.set_vividness(vividness)
+        ab = network.decode(logits, torch.zeros(1, 2, 1, 1))
+        found[vividness] = ab.norm().item()
+        weights = vividness ** (picked / 20) * torch.exp(0.03 * picked)
+        bins_picked = filmnet.bins.AB_BINS[logits.flatten() == 0]
+        expected = (weights[:, None] * bins_picked).sum(dim=0) / weights.sum()
+        torch.testing.assert_close(ab.flatten(), expected, rtol=1e-4, atol=1e-3)
+    assert found[0.25] < found[1.0] < found[4.0]
+
+
+def test_tilt_is_kept_in_the_config() -> None:
+    assert FilmNet(**FilmNet(tilt=0.06).config()).tilt == 0.06
 
 
 @pytest.mark.parametrize(
@@ -98,6 +102,7 @@ def test_vividness_never_levels_the_bins_out(
         {"drop_path": 1.0},
         {"gain": 0.0},
         {"gain": math.nan},
+        {"tilt": math.inf},
     ],
 )
 def test_impossible_config_is_refused(config: dict[str, float]) -> None:

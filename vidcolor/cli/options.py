@@ -140,7 +140,7 @@ Vividness = Annotated[
     float | None,
     typer.Option(
         metavar="X",
-        help="How far the network commits itself where it is unsure, 0.25…4.",
+        help="Above 1 colourful guesses count more where the network is unsure, 0.25…4.",
         show_default="the preset's",
         rich_help_panel=COLOR,
     ),

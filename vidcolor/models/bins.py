@@ -132,15 +132,20 @@ def bin_histogram(indices: Tensor, weights: Tensor) -> Tensor:
     return histogram / histogram.sum(dim=1, keepdim=True)
 
 
-def decode(logits: Tensor, temperature: float = ANNEALED_MEAN_TEMPERATURE) -> Tensor:
-    """Annealed mean of the bins, Σ softmax(logits / T) · bin.
+def decode(
+    logits: Tensor, temperature: float = ANNEALED_MEAN_TEMPERATURE, tilt: float = 0.0
+) -> Tensor:
+    """Annealed mean of the bins, Σ softmax(logits / T + tilt · chroma of bin) · bin.
 
     Parameters
     ----------
     logits:
         (N, 313, h, w), any floating type; channels_last is fastest.
     temperature:
-        1 gives the plain mean; smaller is more vivid.
+        1 gives the plain mean; smaller is nearer to the likeliest bin.
+    tilt:
+        Per CIE unit of chroma: above 0 colourful bins count more, below 0 less (exponential
+        tilting, under which the mean chroma of the bins grows with ``tilt``).
 
     Returns
     -------
@@ -154,25 +159,30 @@ def decode(logits: Tensor, temperature: float = ANNEALED_MEAN_TEMPERATURE) -> Te
     with torch.autocast(logits.device.type, enabled=False):
         if torch.is_grad_enabled() and logits.requires_grad:
             scores = flat.float() * (1.0 / temperature)
+            if tilt:
+                scores = scores + tilt * _bins_on(logits.device).norm(dim=1)
             means = torch.softmax(scores, dim=-1) @ _bins_on(logits.device)
         else:
-            means = _mean_colors(flat, temperature)
+            means = _mean_colors(flat, temperature, tilt)
     n, _, h, w = logits.shape
     return means.reshape(n, h, w, 2).permute(0, 3, 1, 2)
 
 
-def _mean_colors(logits: Tensor, temperature: float) -> Tensor:
+def _mean_colors(logits: Tensor, temperature: float, tilt: float) -> Tensor:
     """(cells, 313) -> (cells, 2) without gradients, through one small buffer.
 
     In float32: half-precision softmax over 313 classes is too coarse.
     """
     table = _bins_on(logits.device)
+    chroma = tilt * table.norm(dim=1)
     means = torch.empty(len(logits), 2, device=logits.device)
     step = _CELLS if logits.device.type == "cpu" else len(logits)
     buffer = torch.empty(min(step, len(logits)), NUM_BINS, device=logits.device)
     for start in range(0, len(logits), step):
         part = logits[start : start + step]
         scores = buffer[: len(part)].copy_(part).mul_(1.0 / temperature)
+        if tilt:
+            scores += chroma
         torch.mm(torch.softmax(scores, dim=-1), table, out=means[start : start + step])
     return means
 

@@ -44,6 +44,9 @@ is spent where the grid is coarse."""
 RESIDUAL_LIMIT = 10.0
 """Largest correction in CIE units that the residual adds to the mean of the bins: one bin."""
 
+VIVID_CHROMA = 20.0
+"""CIE chroma of a bin that a vividness of 2 lets count twice as much as grey."""
+
 
 class TrainingOutput(NamedTuple):
     """Everything that a loss may need; see `FilmNet.forward_train`."""
@@ -189,20 +192,24 @@ class FilmNet(ColorNetwork):
         checkpoints.
     gain:
         Factor on the decoded ab; the same holds for it. Where several colours are likely their
-        mean is paler than each, and a gain brings back colourfulness at a much smaller error than
-        a low temperature does.
+        mean is paler than each.
+    tilt:
+        How much colourful bins count against pale ones, see `vidcolor.models.bins.decode`;
+        likewise. It brings back colourfulness at a smaller error than a gain, and a gain at a
+        smaller one than a low temperature.
     """
 
     architecture: ClassVar[str] = "filmnet"
     version: ClassVar[int] = 1
     stride: ClassVar[int] = 4
-    rules: ClassVar[InputRules] = InputRules(short_side=256, multiple_of=32)
+    rules: ClassVar[InputRules] = InputRules(short_side=192, multiple_of=32)
 
     def __init__(
         self,
         drop_path: float = 0.0,
         temperature: float = bins.ANNEALED_MEAN_TEMPERATURE,
         gain: float = 1.0,
+        tilt: float = 0.0,
     ) -> None:
         super().__init__()
         if not 0.0 <= drop_path < 1.0:
@@ -211,8 +218,11 @@ class FilmNet(ColorNetwork):
             raise ValueError(f"temperature must be above 0, not {temperature}")
         if not 0.0 < gain < math.inf:
             raise ValueError(f"gain must be above 0, not {gain}")
+        if not math.isfinite(tilt):
+            raise ValueError(f"tilt must be a number, not {tilt}")
         self.temperature = temperature
         self.gain = gain
+        self.tilt = tilt
         self._drop_path = drop_path
         width = BOTTLENECK_CHANNELS
         taps = mobilenet.TAP_CHANNELS
@@ -257,18 +267,17 @@ class FilmNet(ColorNetwork):
             "drop_path": self._drop_path,
             "temperature": self.temperature,
             "gain": self.gain,
+            "tilt": self.tilt,
         }
 
     def set_vividness(self, vividness: float) -> None:
-        """See `ColorNetwork.set_vividness`: divides the temperature, or from T = 1 on the gain.
+        """See `ColorNetwork.set_vividness`: weighs each bin by vividness^(chroma / 20).
 
-        A temperature above 1 makes all bins alike, and their mean is not grey but the middle of
-        the gamut: a cast.
+        A low temperature would do that only for a network whose loss lifts rare colours; without,
+        the likeliest bin is often grey. A high one makes all bins alike, and their mean is not grey
+        but the middle of the gamut.
         """
-        temperature = self.temperature / vividness
-        highest = max(1.0, self.temperature)
-        self.temperature = min(temperature, highest)
-        self.gain *= self.temperature / temperature
+        self.tilt += math.log(vividness) / VIVID_CHROMA
 
     @torch.no_grad()
     def set_bin_prior(self, prior: Tensor) -> None:
@@ -323,8 +332,8 @@ class FilmNet(ColorNetwork):
         return Prediction(ab=self.decode(logits, residual), logits=logits)
 
     def decode(self, logits: Tensor, residual: Tensor) -> Tensor:
-        """(N, 2, h, w) ab from both heads, with the present temperature and gain."""
-        return self.gain * (bins.decode(logits, self.temperature) + residual)
+        """(N, 2, h, w) ab from both heads, with the present temperature, gain and vividness."""
+        return self.gain * (bins.decode(logits, self.temperature, self.tilt) + residual)
 
     def _features(self, L: Tensor) -> tuple[Tensor, Tensor]:
         """Decoder features (N, 96, h/4, w/4) and the picture's global vector (N, 256)."""

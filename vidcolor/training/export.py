@@ -62,7 +62,7 @@ def finish(
     _require_finite(network, steps)
     scores: dict[str, dict[str, Any]] = {**module.latest_scores}
     if isinstance(network, FilmNet):
-        scored_with = str(Decoding(network.temperature, network.gain))
+        scored_with = str(Decoding(network.temperature, network.gain, network.tilt))
         training["decoding"] = set_best_decoding(network, library.val, recipe)
         chosen = training["decoding"]["chosen"]
         scores = {name: {**values, "decoding": scored_with} for name, values in scores.items()}
@@ -176,8 +176,9 @@ def sweep_decodings(
     device = next(network.parameters()).device
     validation = recipe.validation
     keepers = {
-        Decoding(temperature, gain): ScoreKeeper()
+        Decoding(temperature, gain, tilt): ScoreKeeper()
         for temperature in validation.temperatures
+        for tilt in validation.tilts
         for gain in validation.gains
     }
     for batch in FixedBatches(photos.spaced(validation.photos), validation.size):
@@ -185,18 +186,19 @@ def sweep_decodings(
         target = ab_target(rgb, network.stride)
         output = network.forward_train(lightness_from_luma(rgb_to_luma(rgb)))
         means = {
-            temperature: bins.decode(output.logits, temperature) + output.residual
+            (temperature, tilt): bins.decode(output.logits, temperature, tilt) + output.residual
             for temperature in validation.temperatures
+            for tilt in validation.tilts
         }
         for decoding, keeper in keepers.items():
-            keeper.add(rgb, means[decoding.temperature] * decoding.gain, target)
+            keeper.add(rgb, means[decoding.temperature, decoding.tilt] * decoding.gain, target)
     network.train(was_training)
     return {decoding: keeper.scores() for decoding, keeper in keepers.items()}
 
 
 def set_best_decoding(network: FilmNet, photos: PhotoSet, recipe: Recipe) -> dict[str, Any]:
-    """Choose temperature and gain on ``photos``, store them in ``network``, return the sweep."""
+    """Choose how to decode on ``photos``, store it in ``network``, return the sweep."""
     scores = sweep_decodings(network, photos, recipe)
     chosen = choose_decoding(scores, recipe.validation.min_colorfulness)
-    network.temperature, network.gain = chosen
+    network.temperature, network.gain, network.tilt = chosen
     return {"chosen": str(chosen), "sweep": {str(d): s.as_dict() for d, s in scores.items()}}

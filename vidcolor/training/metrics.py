@@ -113,9 +113,11 @@ class Decoding(NamedTuple):
 
     temperature: float
     gain: float
+    tilt: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.temperature:g} × {self.gain:g}"
+        tilt = f", tilt {self.tilt:g}" if self.tilt else ""
+        return f"{self.temperature:g} × {self.gain:g}{tilt}"
 
 
 def choose_decoding(by_decoding: dict[Decoding, ColorScores], min_colorfulness: float) -> Decoding:

@@ -185,12 +185,16 @@ class ValidationRecipe(_Settings):
     pictures: int = Field(default=8, ge=0)
     """Photos shown, coloured, in a picture for each validation; 0 draws none."""
     temperatures: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        default=(0.38, 0.5, 0.65, 0.8, 1.0), min_length=1
+        default=(0.4, 0.6, 0.8, 1.0), min_length=1
     )
     """Decode temperatures that filmnet tries at the end. Below Zhang et al.'s 0.38 there is
     little more colour, but PSNR falls quickly and neighbouring cells disagree."""
+    tilts: tuple[Annotated[float, Field(ge=-0.2, le=0.2)], ...] = Field(
+        default=(0.0, 0.03, 0.06), min_length=1
+    )
+    """Weights of colourful bins that filmnet tries with each; see `vidcolor.models.bins.decode`."""
     gains: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        default=(1.0, 1.1, 1.2, 1.3, 1.4), min_length=1
+        default=(0.9, 1.0, 1.1, 1.2, 1.3, 1.4), min_length=1
     )
     """Factors on ab that filmnet tries with each temperature."""
     min_colorfulness: float = Field(default=0.65, ge=0)
