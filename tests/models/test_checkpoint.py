@@ -71,7 +71,7 @@ def test_info_says_everything_that_was_saved(saved: Path) -> None:
     assert info.name == "mine"
     assert info.architecture == "filmnet"
     assert info.version == FilmNet.version
-    assert info.config == {"drop_path": 0.0, "temperature": 0.5, "gain": 1.0}
+    assert info.config == {"drop_path": 0.0, "temperature": 0.5, "gain": 1.0, "tilt": 0.0}
     assert info.rules == InputRules(short_side=192, multiple_of=64)
     assert info.training == {"steps": 12, "sources": ["a", "b"]}
     assert info.licence == "CC BY 4.0"

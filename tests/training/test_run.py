@@ -35,6 +35,7 @@ from vidcolor.photographs.photos import PhotoSet
 from vidcolor.training.callbacks import TrainingProgress
 from vidcolor.training.export import BEST_CHECKPOINT, LAST_CHECKPOINT, export_stored
 from vidcolor.training.library import load_library
+from vidcolor.training.metrics import Decoding
 from vidcolor.training.recipe import Recipe
 from vidcolor.training.run import BROKEN_FILES, run_training
 from vidcolor.training.setup import create_network, initialize
@@ -230,7 +231,8 @@ def test_what_a_finished_run_leaves_behind(straight: _Run) -> None:
     assert "research" in loaded.info.licence
     network = loaded.network
     assert isinstance(network, FilmNet)
-    assert training["decoding"]["chosen"] == f"{network.temperature:g} × {network.gain:g}"
+    chosen = Decoding(network.temperature, network.gain, network.tilt)
+    assert training["decoding"]["chosen"] == str(chosen)
     sweep = training["decoding"]["sweep"]
     assert set(sweep) == {"0.4 × 1", "0.4 × 1.5", "1 × 1", "1 × 1.5"}
     assert sweep["1 × 1.5"]["colorfulness_ratio"] > sweep["1 × 1"]["colorfulness_ratio"]
