@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.media.recolor import fast_settings, recolor
+from tests.media.recolor import FAST_X264, fast_settings, recolor
 from tests.synthetic import fill_plane, make_fields, make_film, make_frame, plane_values, run_ffmpeg
 from vidcolor.config import override
 from vidcolor.errors import Interrupted, NotMediaError, SettingsError
@@ -237,6 +237,37 @@ def test_numbered_pictures(tmp_path: Path) -> None:
     assert found.luma_identical == 3
     with pytest.raises(SettingsError, match="cannot be verified"):
         verify_films(made, scans)
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix", "change"),
+    [
+        ("ffv1", "mkv", "setfield=bff"),
+        ("libx264", "mp4", "setfield=prog"),
+        ("libx264", "mkv", "setfield=bff"),
+        ("prores_ks", "mov", "setfield=bff"),
+    ],
+)
+def test_the_order_of_fields(tmp_path: Path, codec: str, suffix: str, change: str) -> None:
+    source = make_fields(tmp_path / "film.mkv", frames=4)
+    options: dict[str, Any] = {"ffv1": {}, "prores_ks": {}}.get(codec, FAST_X264)
+    preset = "prores" if codec == "prores_ks" else "film"
+    settings = fast_settings(preset, encode__codec=codec, encode__options=options)
+    made = recolor(source, tmp_path / f"made.{suffix}", settings).path
+    assert verify_films(source, made).is_kept
+    other = tmp_path / f"other.{suffix}"
+    flags = () if "prog" in change or codec == "ffv1" else ("-flags", "+ildct+ilme")
+    shape = ("-pix_fmt", "yuv422p10le") if codec == "prores_ks" else ()
+    run_ffmpeg("-i", str(made), "-vf", change, "-c:v", codec, *flags, *shape, str(other))
+    assert "colour tags" in differing(verify_films(source, other))
+
+
+@pytest.mark.parametrize(("codec", "height"), [("libx265", 96), ("libx264", 90)])
+def test_fields_that_the_encoder_cannot_mark(tmp_path: Path, codec: str, height: int) -> None:
+    source = make_fields(tmp_path / "film.mkv", frames=4, height=height)
+    options = {"preset": "ultrafast", "crf": "12"}
+    settings = fast_settings(encode__codec=codec, encode__options=options)
+    assert verify_films(source, recolor(source, tmp_path / "made.mkv", settings).path).is_kept
 
 
 def test_a_container_that_is_not_written(source: Path, tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ from vidcolor.media.target import prores_tags, target_color
 from vidcolor.media.trial import add_copy
 from vidcolor.media.write_report import WriteReport
 
+_ENCODERS = {"h264": "libx264", "prores": "prores_ks"}
+# By the name of the decoder, where that is another: what is expected of fields depends on them.
+
 STEP_S = 10
 """The source's other streams are read so many seconds at a time."""
 
@@ -71,7 +74,7 @@ def expected_plan(source: MediaInfo, output: MediaInfo) -> OutputPlan:
     lost = video.layout.has_alpha and not layout.has_alpha
     return OutputPlan(
         container=muxer,
-        codec=output.video.codec,
+        codec=_ENCODERS.get(output.video.codec, output.video.codec),
         options={},
         target=EncodeTarget(
             width=video.width,

@@ -20,7 +20,7 @@ from vidcolor.frames import MediaInfo
 from vidcolor.luma import luma_sha256
 from vidcolor.media.pixels import luma_plane, pixel_layout
 from vidcolor.media.plan import OutputPlan
-from vidcolor.media.probe import color_tags, display_turn, open_container
+from vidcolor.media.probe import color_tags, display_turn, is_top_field_first, open_container
 from vidcolor.media.provenance import made_by
 from vidcolor.media.target import field_mode
 from vidcolor.media.verify_copies import (
@@ -256,8 +256,11 @@ def check_tags(plan: OutputPlan, source: MediaInfo, frame: Any, context: Any) ->
     tags = color_tags(frame, context, layout)
     for name in ("full_range", "matrix", "primaries", "transfer"):
         check_equal(f"its tag {name} differs", getattr(target.color, name), getattr(tags, name))
-    if field_mode(plan, source.video) is not None:
+    order = field_mode(plan, source.video)
+    if order is not None:
         check_equal("its frames are not marked as interlaced", True, bool(frame.interlaced_frame))
+        found = "tff" if is_top_field_first(frame) else "bff"
+        check_equal("its fields are marked in the other order", order, found)
     rotation, mirrored = display_turn(frame)
     check_equal("its rotation differs", source.video.rotation % 360, rotation % 360)
     check_equal("it is mirrored otherwise", source.video.mirrored, mirrored)
