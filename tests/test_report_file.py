@@ -101,6 +101,15 @@ def test_an_old_one_is_not_replaced_unasked(tmp_path: Path, colorizer: Colorizer
     assert read_report_file(report_path(output))["frames"]["out"] == 3
 
 
+def test_it_goes_with_the_output_that_it_tells_of(tmp_path: Path, colorizer: Colorizer) -> None:
+    source, output = make_film(tmp_path / "film.mkv", frames=6), tmp_path / "out.mkv"
+    color_film(source, output, settings_of(report=True, duration_s=0.1), colorizer=colorizer)
+    assert report_path(output).exists()
+    color_film(source, output, settings_of(overwrite=True), colorizer=colorizer)
+    assert not report_path(output).exists()
+    assert verify_films(source, output).is_kept
+
+
 def test_a_film_is_finished_even_if_its_report_is_not(
     tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

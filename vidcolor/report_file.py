@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ from typing import Any
 from vidcolor.config import RunSettings
 from vidcolor.errors import InputNotFoundError, NotMediaError
 from vidcolor.frames import MediaInfo
-from vidcolor.media.atomic import write_atomically
+from vidcolor.media.atomic import output_error, write_atomically
 from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan
 from vidcolor.media.versions import ffmpeg_versions
 from vidcolor.report import RunReport
@@ -49,6 +50,23 @@ class FileHash:
 def report_path(output: Path) -> Path:
     """``NAME.color.mkv.vidcolor.json`` beside ``NAME.color.mkv``."""
     return output.with_name(output.name + SUFFIX)
+
+
+def delete_report(output: Path) -> None:
+    """Delete the report of an ``output`` that is about to be replaced, if there is one.
+
+    Raises
+    ------
+    OutputFolderError
+        If the system refuses.
+    """
+    path = report_path(output)
+    if not os.path.isfile(path):  # unlike Path.is_file, no error for a name that is too long
+        return
+    try:
+        path.unlink()
+    except OSError as error:
+        raise output_error(error, path) from error
 
 
 def hash_files(paths: Iterable[Path], tick: Callable[[], None] = lambda: None) -> FileHash:

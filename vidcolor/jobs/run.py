@@ -29,7 +29,13 @@ from vidcolor.media.sequence import open_source
 from vidcolor.media.writer import FilmWriter
 from vidcolor.references import Edit
 from vidcolor.report import ProgressEvent, RunReport
-from vidcolor.report_file import hash_files, report_content, report_path, write_report_file
+from vidcolor.report_file import (
+    delete_report,
+    hash_files,
+    report_content,
+    report_path,
+    write_report_file,
+)
 from vidcolor.temporal.shot_list import ShotList, read_list_of
 
 
@@ -146,6 +152,8 @@ def color_film(
                 )
             if job is not None and isinstance(writer, FilmWriter):
                 job.note_finished(writer.temp_path)
+            if settings.overwrite:
+                delete_report(target_path)  # it tells of what is replaced
             writer.commit()
     report = run.report(target_path, verification, time.perf_counter() - begin)
     if report_file is not None and hashes is not None:
