@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 from pathlib import Path
 
 import av
@@ -11,6 +12,7 @@ import pytest
 from tests.media.recolor import CONTAINERS, colored, fast_settings
 from tests.synthetic import decode_luma, make_film, stream_packets
 from vidcolor import __version__
+from vidcolor.errors import DiskFullError
 from vidcolor.media.plan import plan_output
 from vidcolor.media.probe import probe
 from vidcolor.media.provenance import made_by, provenance
@@ -57,6 +59,17 @@ def test_every_container_has_a_place(tmp_path: Path, suffix: str) -> None:
     assert {key: after[key] for key in TAGS} == {key: before[key] for key in TAGS} == TAGS
     assert len(decode_luma(output)) == 6
     assert stream_packets(output, 1) == stream_packets(source, 1)
+
+
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("vidcolor.media.film_file.set_software", fail)
+    source = make_film(tmp_path / "film.mkv", frames=2)
+    with pytest.raises(DiskFullError, match=r"no space left for .*out\.mov"):
+        write(source, tmp_path / "out.mov")
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mkv"]
 
 
 @pytest.mark.parametrize("suffix", CONTAINERS)

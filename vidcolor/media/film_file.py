@@ -113,7 +113,7 @@ class FilmFile:
             out.close()
         self._set_aspect()
         if self._plan.container == "mov" and self._plan.provenance:
-            report.lacks_provenance = not set_software(self.temp_path, self._plan.provenance)
+            report.lacks_provenance = not self._set_software()
         self._file.sync()
         self._is_whole = True
         copier.fill_in(report)
@@ -198,6 +198,12 @@ class FilmFile:
                     missing = (report.end_pts - first_pts) - (packet.dts - first_dts)
                     packet.duration = max(0, min(missing, report.end_pts - packet.pts))
                 yield packet
+
+    def _set_software(self) -> bool:
+        try:
+            return set_software(self.temp_path, self._plan.provenance)
+        except OSError as error:
+            raise output_error(error, self._file.final) from error
 
     def _set_aspect(self) -> None:
         """See Note [Display size in Matroska]; other muxers write the aspect themselves."""
