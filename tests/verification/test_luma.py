@@ -96,6 +96,10 @@ def test_another_size_is_compared_scaled() -> None:
         frames([0], pictures=flat), frames([0], pictures=flat[:, ::2, ::2]), target=small
     )
     assert found.identical == 1
+    wide = flat.astype(np.uint16) << 2
+    shallow = frames([0], pictures=flat[:, ::2, ::2])
+    found = compare(frames([0], pictures=wide), shallow, target=small, source_depth=10)
+    assert (found.identical, found.bit_depth) == (1, 10)
 
 
 def test_it_can_be_stopped() -> None:

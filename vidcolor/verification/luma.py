@@ -98,8 +98,8 @@ def compare_luma(
             continue
         found = other.luma
         wanted = target_luma(frame.luma, target)
-        if lost_bits:
-            wanted, found = frame.luma, np.left_shift(found.astype(np.uint16), lost_bits)
+        if lost_bits:  # nothing was shifted
+            found = np.left_shift(found.astype(np.uint16), lost_bits)
         squares += _compare(result, frame.index, wanted, found)
         other = next(others, None)
     result.extra += (other is not None) + sum(1 for _ in others)
