@@ -34,9 +34,7 @@ def test_it_is_what_a_run_carries_over(
     assert plan.streams == made.plan.streams
     assert plan.container == made.plan.container
     ticks: list[None] = []
-    found = expected_streams(
-        source_info, plan, output_info, **part, tick=lambda: ticks.append(None)
-    )
+    found = expected_streams(source_info, plan, **part, tick=lambda: ticks.append(None))
     assert found.chapter_marks == made.report.chapter_marks
     assert found.file_digests == made.report.file_digests
     assert found.pictures_and_files == made.report.pictures_and_files

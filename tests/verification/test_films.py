@@ -270,6 +270,23 @@ def test_fields_that_the_encoder_cannot_mark(tmp_path: Path, codec: str, height:
     assert verify_films(source, recolor(source, tmp_path / "made.mkv", settings).path).is_kept
 
 
+@pytest.mark.parametrize(
+    ("suffix", "encoder"),
+    [
+        ("3gp", ("-c:v", "h263", "-s", "128x96")),
+        ("mkv", ("-c:v", "huffyuv", "-pix_fmt", "yuv422p")),
+        ("mp4", ("-c:v", "prores_ks", "-f", "mov", "-brand", "mp42")),
+    ],
+)
+def test_a_codec_that_is_read_but_not_written(
+    tmp_path: Path, suffix: str, encoder: tuple[str, ...]
+) -> None:
+    source = make_fields(tmp_path / "film.mkv", frames=4, marked=False, kind="whole")
+    made = tmp_path / f"made.{suffix}"
+    run_ffmpeg("-i", str(source), *encoder, str(made))
+    assert {"frames", "streams"} & differing(verify_films(source, made)) == set()
+
+
 def test_a_container_that_is_not_written(source: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="does not write"):
         verify_films(source, make_film(tmp_path / "film.avi", codec="mpeg4", frames=2))

@@ -160,7 +160,7 @@ def verify_films(
 
         plan = expected_plan(reader.info, made.info)
         luma = _compare_luma(reader, made, plan, progress, watch)
-        written = expected_streams(reader.info, plan, made.info, **part, tick=watch)
+        written = expected_streams(reader.info, plan, **part, tick=watch)
         written.end_pts = luma.source_end_pts
         lossless = made.info.video.codec in LOSSLESS_ENCODERS
         points = [
