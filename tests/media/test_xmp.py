@@ -101,8 +101,9 @@ def test_other_encodings() -> None:
         b'<!DOCTYPE a [<!ENTITY b "bbbb">]><a>&b;</a>',
         '<!DOCTYPE a [<!ENTITY b "bbbb">]><a>&b;</a>'.encode("utf-16"),
         b"<a>" + b" " * MAX_BYTES + b"</a>",
+        PACKET.replace(b"Wien", b"<a>" * 1500 + b"</a>" * 1500),
     ],
-    ids=["cut off", "empty", "noise", "entities", "wide entities", "too large"],
+    ids=["cut off", "empty", "noise", "entities", "wide entities", "too large", "too deep"],
 )
 def test_what_cannot_be_read(packet: bytes) -> None:
     assert clean_packet(packet) is None

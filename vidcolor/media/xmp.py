@@ -63,6 +63,13 @@ _EMPTY = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}"/></x:x
 
 def clean_packet(packet: bytes) -> bytes | None:
     """A source's packet without what is not true of the output; None if it cannot be read."""
+    try:
+        return _cleaned(packet)
+    except RecursionError:  # minidom visits elements within elements by calls within calls
+        return None
+
+
+def _cleaned(packet: bytes) -> bytes | None:
     document = _parsed(packet)
     if document is None:
         return None
