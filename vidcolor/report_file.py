@@ -223,7 +223,7 @@ def read_report_file(path: Path) -> dict[str, Any]:
         raise InputNotFoundError(
             f"{path} cannot be read: {error.strerror}; check the path"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter for thousands of brackets
         raise NotMediaError(f"{path} is no report of vidcolor: {error}") from error
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:

@@ -339,6 +339,16 @@ class TestReport:
         assert differing(verify_films(copy, films[1])) >= {"report: source file"}
         assert point(verify_films(copy, films[1]), "report: luma of the source").result == "same"
 
+    def test_hashes_that_are_none(self, films: tuple[Path, Path]) -> None:
+        self.write(*films, luma={"source_sha256": 5, "read_back_sha256": 5})
+        names = {"report: luma of the source", "report: luma of the output"}
+        assert differing(verify_films(*films)) == names
+
+    def test_a_name_that_leaves_no_room_for_it(self, films: tuple[Path, Path]) -> None:
+        long = films[1].with_name("n" * 246 + ".mkv")
+        films[1].rename(long)
+        assert verify_films(films[0], long).report is None
+
     def test_one_that_lies_elsewhere(self, films: tuple[Path, Path], tmp_path: Path) -> None:
         elsewhere = tmp_path / "elsewhere.json"
         report_path(films[1]).rename(elsewhere)
@@ -372,7 +382,12 @@ class TestReport:
 
     @pytest.mark.parametrize(
         ("text", "message"),
-        [("{", "no report"), ('{"format": "x"}', "'x'"), (f'{{"format": "{FORMAT}"}}', "damaged")],
+        [
+            ("{", "no report"),
+            ("[" * 100_000, "no report"),
+            ('{"format": "x"}', "'x'"),
+            (f'{{"format": "{FORMAT}"}}', "damaged"),
+        ],
     )
     def test_what_is_none(self, films: tuple[Path, Path], text: str, message: str) -> None:
         report_path(films[1]).write_text(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -243,10 +244,11 @@ def _luma_point(
 
 def _known_run(output: Path, report: Path | None) -> _KnownRun | None:
     path = report or report_path(output)
-    if report is None and not path.exists():
+    if report is None and not os.path.exists(path):  # without an error for names too long
         return None
     content = read_report_file(path)
     try:
+        read_back = content["luma"]["read_back_sha256"]
         return _KnownRun(
             path=path,
             rate=content["source"]["rate"],
@@ -257,7 +259,7 @@ def _known_run(output: Path, report: Path | None) -> _KnownRun | None:
             source_sha256=str(content["source"]["sha256"]),
             output_sha256=str(content["output"]["sha256"]),
             source_luma_sha256=str(content["luma"]["source_sha256"]),
-            read_back_sha256=content["luma"]["read_back_sha256"],
+            read_back_sha256=None if read_back is None else str(read_back),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NotMediaError(
