@@ -292,6 +292,15 @@ def test_a_container_that_is_not_written(source: Path, tmp_path: Path) -> None:
         verify_films(source, make_film(tmp_path / "film.avi", codec="mpeg4", frames=2))
 
 
+def test_the_time_that_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidcolor.report.TELL_S", -1.0)
+    path = make_film(tmp_path / "film.mkv", frames=FRAMES, start_pts=5000, time_base=None)
+    made = recolor(path, tmp_path / "out.mkv", fast_settings("archive")).path
+    times: list[float] = []
+    verify_films(path, made, on_progress=lambda event: times.append(event.time_s))
+    assert times[:FRAMES] == pytest.approx([n / 24 for n in range(FRAMES)], abs=0.001)
+
+
 def test_it_can_be_stopped(source: Path, archive: Path) -> None:
     cancel = threading.Event()
     cancel.set()

@@ -103,8 +103,8 @@ def test_another_size_is_compared_scaled() -> None:
 
 
 def test_it_can_be_stopped() -> None:
-    def stop(count: int) -> None:
-        if count == 2:
+    def stop(pts: int) -> None:
+        if pts == 2:
             raise Interrupted
 
     with pytest.raises(Interrupted):

@@ -202,8 +202,8 @@ def _compare_luma(
     begin_s = reader.info.origin_s
     time_base = reader.info.video.time_base
 
-    def count(index: int) -> None:
-        progress.count(float(index * time_base) + begin_s, 0)
+    def count(pts: int) -> None:
+        progress.count(float(pts * time_base) - begin_s, 0)
         watch()
 
     depth = reader.info.video.layout.bit_depth

@@ -76,7 +76,7 @@ def compare_luma(
     output_tick:
         Seconds per tick of the output's clock, by which times may differ.
     tick:
-        Called with the number of frames of the source so far; what it raises ends this.
+        Called with the presentation time of each frame of the source; what it raises ends this.
     """
     lost_bits = max(0, source_depth - target.layout.bit_depth)
     result = LumaComparison(max(source_depth, target.layout.bit_depth))
@@ -85,7 +85,7 @@ def compare_luma(
     others = _counted(output, result)
     other = next(others, None)
     for frame in source:
-        tick(frame.index)
+        tick(frame.pts)
         result.source_pts.append(frame.pts)
         result.source_end_pts = max(result.source_end_pts, frame.pts + frame.duration)
         result.source_hashes.append(luma_sha256(frame.luma))
