@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ import pytest
 from tests.jobs.test_run import CUTS, FRAMES, content, film, settings_of, stop_after
 from tests.synthetic import make_film
 from vidcolor.colorizer import Colorizer
-from vidcolor.config import NetworkSettings, override
-from vidcolor.errors import DiskFullError
+from vidcolor.config import Limits, NetworkSettings, override
+from vidcolor.errors import DiskFullError, StalledError
 from vidcolor.jobs.folder import find_jobs
 from vidcolor.jobs.run import color_film
-from vidcolor.media.segments import SegmentFolder
+from vidcolor.media.segments import SegmentEncoder, SegmentFolder
 from vidcolor.media.sequence import open_source
 from vidcolor.references import KEYFRAME_LIST, Keyframe, keyframe_list
 from vidcolor.report import RunReport
@@ -240,4 +241,49 @@ def test_a_full_disk_is_said(
         with pytest.raises(DiskFullError):
             color_film(film, output, kept(shots), colorizer=colorizer)
     assert content(output) == before
+    assert rendered(color_film(film, output, kept(shots), colorizer=colorizer)) == 1
+
+
+def test_limits_hold_here_too(
+    film: Path, tmp_path: Path, shots: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out.mkv"
+    seen: list[Limits] = []
+
+    def noted(path: Any, *, limits: Limits, **options: Any) -> Any:
+        seen.append(limits)
+        return open_source(path, limits=limits, **options)
+
+    monkeypatch.setattr("vidcolor.jobs.rerender.open_source", noted)
+    settings = kept(shots, limits__max_frames=1000)
+    color_film(film, output, settings, colorizer=colorizer)
+    write_shots(shots, {2: 0.3})
+    assert rendered(color_film(film, output, settings, colorizer=colorizer)) == 1
+    assert [limits.max_frames for limits in seen] == [1000]
+
+
+def test_a_stage_that_hangs_is_noticed(
+    film: Path, tmp_path: Path, shots: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out.mkv"
+    color_film(film, output, kept(shots), colorizer=colorizer)
+    write_shots(shots, {2: 0.3})
+    released = threading.Event()
+
+    def hang(*_: object) -> None:
+        released.wait(60)
+        raise ArithmeticError
+
+    before = set(threading.enumerate())
+    with monkeypatch.context() as patch:
+        patch.setattr("vidcolor.stages.PATIENCE_S", 0.0)
+        patch.setattr(SegmentEncoder, "write", hang)
+        try:
+            with pytest.raises(StalledError, match="'writer' has not moved"):
+                color_film(film, output, kept(shots, limits__stall_s=0.5), colorizer=colorizer)
+        finally:
+            released.set()
+            for thread in set(threading.enumerate()) - before:
+                if thread.name.startswith("vidcolor-"):
+                    thread.join(60)
     assert rendered(color_film(film, output, kept(shots), colorizer=colorizer)) == 1

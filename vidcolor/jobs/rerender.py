@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vidcolor.ab_cache import DamagedCacheError, read_ab_cache
 from vidcolor.engine import FilmRun, Work
-from vidcolor.errors import InputError, Interrupted, SettingsError, VidcolorError
+from vidcolor.errors import InputError, Interrupted, SettingsError, StalledError, VidcolorError
 from vidcolor.luma import luma_crc
 from vidcolor.media.atomic import check_free_space
 from vidcolor.media.muxing import muxing_explained
@@ -77,6 +77,7 @@ class SegmentRenderer:
         run = self._run
         info = run.info
         encoder = SegmentEncoder(self._folder, run.plan, info.video, again=record)
+        is_stuck = False
         try:
             run_stages(
                 self._read(record),
@@ -87,6 +88,7 @@ class SegmentRenderer:
                 size_of=lambda work: work.nbytes,
                 cancel=run.cancel,
                 tick=lambda: run.progress.tell("render"),
+                stall_s=run.settings.limits.stall_s,
             )
             if run.cancel.is_set():
                 raise Interrupted
@@ -102,8 +104,12 @@ class SegmentRenderer:
                 str(error) or "its frames are not found there when the film is sought",
             )
             return False
+        except StalledError:
+            is_stuck = True  # the writer may be stuck in the encoder
+            raise
         finally:
-            encoder.abort()
+            if not is_stuck:
+                encoder.abort()
         return True
 
     def _write(self, works: Iterable[Work], encoder: SegmentEncoder) -> Iterator[None]:
@@ -133,6 +139,7 @@ class SegmentRenderer:
             keep_partial=True,
             deinterlace=self._run.settings.deinterlace,
             fields=self._run.reader.fields,
+            limits=self._run.settings.limits,  # this is another thread than theirs
         ) as reader:
             for frame in self._run.clock.timed("decode", reader):
                 if expected is None:
