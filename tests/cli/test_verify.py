@@ -80,3 +80,19 @@ def test_what_is_wrong(vidcolor: Program, tmp_path: Path, arguments: list[str], 
     assert result.exit_code == code
     if code != 2:
         assert error_line(result)
+
+
+def test_limits_are_those_of_the_run(vidcolor: Program, film: Path, colored: Path) -> None:
+    few = vidcolor("verify", film, colored, "-q", "--limit", "max_frames=11")
+    assert few.exit_code == 13
+    assert "--limit max_frames=N" in error_line(few)
+    report = colored.with_name(f"{colored.name}.vidcolor.json")
+    content = json.loads(report.read_text())
+    content["settings"]["limits"] = {"max_frames": 11}
+    report.write_text(json.dumps(content))
+    assert vidcolor("verify", film, colored, "-q").exit_code == 13
+    raised = vidcolor("verify", film, colored, "-q", "--limit", "max_frames=12")
+    assert raised.exit_code == 0, raised.stderr
+    del content["settings"]["limits"]
+    report.write_text(json.dumps(content))
+    assert vidcolor("verify", film, colored, "-q").exit_code == 0

@@ -93,10 +93,9 @@ def changed_look(look: LookSettings, assignments: Sequence[str]) -> LookSettings
     SettingsError
         Naming the key, or the value and what is allowed.
     """
-    changes = dict(assignment.split("=", 1) for assignment in assignments)
-    named = {key.strip(): value.strip() for key, value in changes.items()}
-    shot_look = validate_settings(ShotLook, named, origin="--look")
-    return look.model_copy(update={name: getattr(shot_look, name) for name in named})
+    changes = named(assignments)
+    shot_look = validate_settings(ShotLook, changes, origin="--look")
+    return look.model_copy(update={name: getattr(shot_look, name) for name in changes})
 
 
 def changed_limits(limits: Limits, assignments: Sequence[str]) -> Limits:
@@ -107,9 +106,13 @@ def changed_limits(limits: Limits, assignments: Sequence[str]) -> Limits:
     SettingsError
         Naming the key, or the value and what is allowed.
     """
+    return validate_settings(Limits, limits.model_dump() | named(assignments), origin="--limit")
+
+
+def named(assignments: Sequence[str]) -> dict[str, str]:
+    """Values by key of ``KEY=VALUE`` each; a later one wins."""
     pairs = (assignment.split("=", 1) for assignment in assignments)
-    named = {key.strip(): value.strip() for key, value in pairs}
-    return validate_settings(Limits, limits.model_dump() | named, origin="--limit")
+    return {key.strip(): value.strip() for key, value in pairs}
 
 
 def _override_one(settings: RunSettings, name: str, value: Any) -> RunSettings:

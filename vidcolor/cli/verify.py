@@ -95,6 +95,7 @@ def verify(
         ),
     ] = False,
     keep_partial: options.KeepPartial = False,
+    limit: options.Limit = None,
     as_json: Annotated[
         bool, typer.Option("--json", metavar="", help="Everything, as one JSON object.")
     ] = False,
@@ -105,6 +106,7 @@ def verify(
 ) -> None:
     """Check a coloured film against its source: frames, times, luma, sound and all else."""
     with session(-1 if quiet else verbose, log_file):
+        from vidcolor.cli.settings import named
         from vidcolor.verification.films import LEAST_PSNR_DB
 
         given = {
@@ -114,6 +116,7 @@ def verify(
             "duration_s": duration,
             "deinterlace": deinterlace,
             "keep_partial": keep_partial,
+            "limits": named(limit or ()),
             "least_psnr_db": LEAST_PSNR_DB if least_psnr is None else least_psnr,
             "strict": strict,
         }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vidcolor.config import Deinterlace, RunSettings, validate_settings
+from vidcolor.config import Deinterlace, Limits, RunSettings, validate_settings
 from vidcolor.errors import Interrupted, NotMediaError, SettingsError
 from vidcolor.frames import EncodeTarget
 from vidcolor.jobs.facts import source_files
@@ -20,6 +20,7 @@ from vidcolor.media.plan import LOSSLESS_ENCODERS, OutputPlan
 from vidcolor.media.probe import is_sequence_pattern
 from vidcolor.media.provenance import made_by
 from vidcolor.media.reader import FilmReader
+from vidcolor.media.safety import limits_in_force
 from vidcolor.media.sequence import SequenceReader, open_source
 from vidcolor.report import ProgressEvent, ProgressMeter, read_notices
 from vidcolor.report_file import hash_files, read_report_file, report_path
@@ -75,6 +76,7 @@ class _KnownRun:
     start_s: float
     duration_s: float | None
     deinterlace: Deinterlace
+    limits: dict[str, Any]
     source_sha256: str
     output_sha256: str
     source_luma_sha256: str
@@ -91,6 +93,7 @@ def verify_films(
     duration_s: float | None = None,
     deinterlace: Deinterlace | None = None,
     keep_partial: bool = False,
+    limits: Mapping[str, Any] | None = None,
     least_psnr_db: float = LEAST_PSNR_DB,
     strict: bool = False,
     cancel: threading.Event | None = None,
@@ -116,6 +119,9 @@ def verify_films(
         None is what the report says, or ``auto``.
     keep_partial:
         Accept a source that is cut off or damaged, even if the report does not say so.
+    limits:
+        Values of `vidcolor.config.Limits` by name; of others, and for None of all, those in the
+        report hold, or the usual ones.
     least_psnr_db:
         A frame of a lossy film whose luma is further off differs.
     strict:
@@ -142,7 +148,13 @@ def verify_films(
     part: dict[str, Any] = {"start_s": start_s or 0.0, "duration_s": duration_s}
     how = {"deinterlace": deinterlace or "auto"}
     settings = validate_settings(RunSettings, part | how, origin="the part to verify")
+    held = Limits()
+    if known is not None:
+        held = validate_settings(Limits, known.limits, origin=str(known.path))
+    if limits:
+        held = validate_settings(Limits, held.model_dump() | dict(limits), origin="--limit")
     with ExitStack() as stack:
+        stack.enter_context(limits_in_force(held))
         reader: FilmReader | SequenceReader = open_source(
             source,
             rate=rate,
@@ -256,6 +268,7 @@ def _known_run(output: Path, report: Path | None) -> _KnownRun | None:
             start_s=float(content["settings"]["start_s"]),
             duration_s=content["settings"]["duration_s"],
             deinterlace=content["settings"]["deinterlace"],
+            limits=dict(content["settings"].get("limits", {})),
             source_sha256=str(content["source"]["sha256"]),
             output_sha256=str(content["output"]["sha256"]),
             source_luma_sha256=str(content["luma"]["source_sha256"]),
