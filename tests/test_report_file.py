@@ -17,7 +17,13 @@ from vidcolor.colorizer import Colorizer
 from vidcolor.config import NetworkSettings, RunSettings, load_preset, override
 from vidcolor.errors import InputNotFoundError, OutputError, OutputExistsError
 from vidcolor.jobs.run import color_film
-from vidcolor.report_file import FORMAT, hash_files, read_report_file, report_path
+from vidcolor.report_file import (
+    FORMAT,
+    hash_files,
+    read_report_file,
+    report_path,
+    write_report_file,
+)
 from vidcolor.verification.films import verify_films
 
 PAGE = Path(__file__).parent.parent / "docs" / "report.md"
@@ -122,6 +128,23 @@ def test_a_film_is_finished_even_if_its_report_is_not(
         color_film(source, output, settings_of(report=True), colorizer=colorizer)
     assert caught.value.__notes__ == [f"the film itself is finished: {output}"]
     assert output.exists()
+
+
+def test_one_that_was_made_meanwhile(
+    tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def later(path: Path, *given: Any, **options: Any) -> None:
+        path.write_text("mine")
+        write_report_file(path, *given, **options)
+
+    monkeypatch.setattr("vidcolor.jobs.run.write_report_file", later)
+    source, output = make_film(tmp_path / "film.mkv", frames=3), tmp_path / "out.mkv"
+    with pytest.raises(OutputExistsError, match=r"json was made by somebody else") as caught:
+        color_film(source, output, settings_of(report=True), colorizer=colorizer)
+    assert caught.value.__notes__ == [f"the film itself is finished: {output}"]
+    assert report_path(output).read_text() == "mine"
+    names = ["film.mkv", output.name, report_path(output).name]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
 def test_pictures(tmp_path: Path, colorizer: Colorizer) -> None:

@@ -236,6 +236,8 @@ def write_atomically(path: Path, content: bytes, *, replaces: bool | None = None
 
     Raises
     ------
+    OutputExistsError
+        If somebody has made such a file meanwhile, and it may not be replaced.
     DiskFullError, OutputFolderError
         If it cannot be written.
     """
@@ -246,6 +248,13 @@ def write_atomically(path: Path, content: bytes, *, replaces: bool | None = None
         file.commit()
     except OSError as error:
         raise output_error(error, path) from error
+    except OutputExistsError as error:
+        with contextlib.suppress(OSError):
+            file.temp.unlink()
+        raise OutputExistsError(
+            f"{file.final} was made by somebody else meanwhile, and is left as it is; move it "
+            "away, or allow it with --overwrite"
+        ) from error
     finally:
         file.abort()
 
