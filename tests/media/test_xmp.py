@@ -87,9 +87,15 @@ def test_a_frame_without_properties() -> None:
     assert marks(marked_packet(b"<nothing/>", "vidcolor", "0.1")) == expected()
 
 
-def test_other_encodings() -> None:
-    wide = PACKET.decode().encode("utf-16")
-    assert marks(marked_packet(clean_packet(wide), "vidcolor", "0.1")) == expected()
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("padding", ["", "\0\0", " \n"])
+def test_other_encodings(encoding: str, padding: str) -> None:
+    text = PACKET.decode()
+    beginnings = [text] if encoding == "utf-16" else [text, f"\ufeff{text}"]
+    for beginning in beginnings:
+        cleaned = clean_packet((beginning + padding).encode(encoding))
+        assert cleaned == clean_packet(PACKET) is not None
+        assert marks(marked_packet(cleaned, "vidcolor", "0.1")) == expected()
 
 
 @pytest.mark.parametrize(
@@ -115,4 +121,9 @@ def test_where_there_is_little_room() -> None:
     assert marks(small) == expected()
     assert b"Lendvai" not in small
     assert only_marks(PACKET) is None
+    # Of a picture within the picture somebody may have said the same.
+    inner = b"<rdf:Description><e:AISystemUsed>other</e:AISystemUsed></rdf:Description>"
+    nested = PACKET.replace(b"<rdf:Description><e:City>Wien</e:City></rdf:Description>", inner)
+    assert nested != PACKET
+    assert only_marks(marked_packet(nested, "vidcolor", "0.1")) == small
     assert only_marks(b"<") is None

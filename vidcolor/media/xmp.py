@@ -58,6 +58,12 @@ STALE_NAMESPACES = ("http://ns.adobe.com/hdr-gain-map/1.0/", "http://ns.google.c
 OWN = ("DigitalSourceType", "AISystemUsed", "AISystemVersionUsed")
 """Properties of `IPTC_EXTENSION` that are replaced."""
 
+_WIDE = {
+    **{b"\xff\xfe": "utf-16-le", b"<\0": "utf-16-le"},
+    **{b"\xfe\xff": "utf-16-be", b"\0<": "utf-16-be"},
+}
+# How packets in UTF-16 begin.
+
 _EMPTY = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}"/></x:xmpmeta>'
 
 
@@ -125,8 +131,10 @@ def only_marks(packet: bytes) -> bytes | None:
         return None
     values = [
         "".join(node.data for node in element.childNodes if isinstance(node, minidom.Text))
+        for description in _descriptions(document)[:1]
         for name in OWN
-        for element in document.getElementsByTagNameNS(IPTC_EXTENSION, name)
+        for element in description.childNodes
+        if (element.namespaceURI, element.localName) == (IPTC_EXTENSION, name)
     ]
     return marked_packet(None, values[1], values[2]) if len(values) == len(OWN) else None
 
@@ -136,9 +144,17 @@ def _parsed(packet: bytes) -> minidom.Document | None:
     if len(packet) > MAX_BYTES or b"<!DOCTYPE" in packet.replace(b"\0", b""):
         return None
     try:
-        return minidom.parseString(packet.strip(b"\0 \t\r\n"))
+        return minidom.parseString(_text(packet))
     except (ExpatError, ValueError, LookupError):
         return None
+
+
+def _text(packet: bytes) -> bytes | str:
+    """Without what pads it, which in UTF-16 are pairs of bytes."""
+    for begin, encoding in _WIDE.items():
+        if packet.startswith(begin):
+            return packet.decode(encoding).strip("\ufeff\0 \t\r\n")
+    return packet.strip(b"\0 \t\r\n")
 
 
 def _descriptions(document: minidom.Document) -> list[minidom.Element]:
