@@ -42,6 +42,12 @@ def test_whole_frames_have_no_combs(tmp_path: Path, marked: bool) -> None:
     assert fields.order == ("tff" if marked else None)
 
 
+def test_a_few_combs_are_counted_though_they_prove_nothing(tmp_path: Path) -> None:
+    fields = find_fields(probe(make_fields(tmp_path / "film.mkv", whole_until=11)))
+    assert (fields.found, fields.order, fields.combed) == (None, "tff", 4)
+    assert "4 of 15 frames that were looked at are combed" in described(fields)
+
+
 @pytest.mark.parametrize(
     ("name", "order", "encoder"),
     [

@@ -92,7 +92,7 @@ def find_fields(info: MediaInfo, *, limits: Limits = DEFAULT_LIMITS) -> FieldRep
         found=found,
         pulldown="hard" if found and is_hard else "soft" if seen.is_soft and not found else None,
         sampled=counts["frames"],
-        combed=combed if found else 0,
+        combed=combed,
     )
 
 
