@@ -158,7 +158,7 @@ class FilmRun:
         )
         self.repeats = RepeatFinder(video.layout.bit_depth)
         self.frames_repeated = 0
-        """Of this run, those that did not go through the network."""
+        """Of the film, those that did not go through the network."""
         self.carried: CarriedColors | None = None
         """Of edits."""
         self.looks = ShotLooks(settings.look, shots)
@@ -188,6 +188,7 @@ class FilmRun:
         self.finding = True
         self.source_shots.restore(state["source_shots"])
         self.frames_without_color = state["frames_without_color"]
+        self.frames_repeated = state["frames_repeated"]
         self.progress.go_on_after(self.first_frame, self.first_shot)
         for record in segments.finished:
             self.source_luma.extend_hex(record.state["source_luma"])
@@ -322,7 +323,6 @@ class FilmRun:
         for work in new:
             if work.later is not None:
                 work.later_ab = next(predicted)
-        self.frames_repeated += len(batch) - len(new)
         return ab
 
     def _render(self, works: Iterator[Work]) -> Iterable[Work]:
@@ -348,6 +348,7 @@ class FilmRun:
             "shot": shot,
             "source_shots": self.source_shots.state,
             "frames_without_color": self.frames_without_color,
+            "frames_repeated": self.frames_repeated,
             "is_last": False,
         }
 
@@ -389,6 +390,7 @@ class FilmRun:
 
     def _colored(self, steadied: tuple[Work, SmoothedAb], keeps: bool) -> Work:
         work, item = steadied
+        self.frames_repeated += work.is_repeat
         work.steps = half_units(item.ab)
         if work.later_ab is not None:
             work.later_steps = half_units(work.later_ab)

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.synthetic import decode_luma, make_film
+from tests.synthetic import decode_luma, make_fields, make_film
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import NetworkSettings, RunSettings, load_preset, override
 from vidcolor.errors import Interrupted, SourceChangedError
@@ -94,6 +94,7 @@ def told(report: RunReport) -> tuple[Any, ...]:
         report.frames_out,
         report.luma_identical,
         report.shots,
+        report.frames_repeated,
         report.notices,
         report.streams,
         report.source_luma_sha256,
@@ -314,3 +315,17 @@ def test_a_killed_run_goes_on(film: Path, tmp_path: Path, untrained_checkpoint: 
     assert "going on after" in ran.stderr
     assert content(outputs / "out.mkv") == content(outputs / "whole.mkv")
     assert sorted(p.name for p in outputs.iterdir()) == ["out.mkv", "whole.mkv"]
+
+
+def test_repeats_of_an_interrupted_run_are_counted_once(
+    tmp_path: Path, colorizer: Colorizer
+) -> None:
+    film = make_fields(tmp_path / "film.mkv", frames=40, kind="still", marked=False)
+    settings = settings_of("archive", segments__most_s=0.5, report=False)
+    whole = color_film(film, tmp_path / "whole.mkv", settings, colorizer=colorizer)
+    assert whole.frames_repeated > 20
+    output = tmp_path / "out.mkv"
+    stop_after(20, film, output, settings, colorizer)
+    report = color_film(film, output, settings, colorizer=colorizer)
+    assert report.frames_resumed > 0
+    assert report.frames_repeated == whole.frames_repeated
