@@ -19,6 +19,7 @@ from tests.synthetic import fill_plane, make_fields, make_film, make_frame, plan
 from vidcolor.config import override
 from vidcolor.errors import Interrupted, NotMediaError, SettingsError
 from vidcolor.frames import ColorTags
+from vidcolor.media.expectation import expected_streams
 from vidcolor.media.film_check import Point
 from vidcolor.report_file import FORMAT, hash_files, report_path
 from vidcolor.verification.films import FilmVerification, verify_films
@@ -290,6 +291,21 @@ def test_a_codec_that_is_read_but_not_written(
 def test_a_container_that_is_not_written(source: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="does not write"):
         verify_films(source, make_film(tmp_path / "film.avi", codec="mpeg4", frames=2))
+
+
+def test_a_source_that_cannot_be_read_to_its_end(
+    source: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*given: Any, **options: Any) -> Any:
+        report = expected_streams(*given, **options)
+        report.read_failures, report.gave_up = 3, True
+        return report
+
+    monkeypatch.setattr("vidcolor.verification.films.expected_streams", damaged)
+    found = verify_films(source, archive)
+    assert not found.is_kept
+    assert found.differing == ["rest of sound and other streams"]
+    assert any("could not be read in 3 places" in notice for notice in found.notices)
 
 
 def test_the_time_that_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,6 +181,9 @@ def verify_films(
             _luma_point(luma, reader, made, lossless, least_psnr_db),
             *check_film(plan, written, Path(output), reader.info, luma.source_pts, watch),
         ]
+        if written.gave_up:
+            why = "the rest of the source could not be read"
+            points.append(Point("rest of sound and other streams", "unchecked", why))
         if known is not None:
             points += _report_points(known, luma, source_files(reader.info), Path(output), watch)
         return FilmVerification(
@@ -198,7 +201,10 @@ def verify_films(
             largest_difference=luma.largest_difference,
             made_by=made_by(made.info.metadata),
             report=None if known is None else str(known.path),
-            notices=tuple(f"{r.info.path}: {n}" for r in (reader, made) for n in _notices(r)),
+            notices=(
+                *(f"{r.info.path}: {n}" for r in (reader, made) for n in _notices(r)),
+                *(f"{reader.info.path}: {n}" for n in written.notices()),
+            ),
         )
 
 
