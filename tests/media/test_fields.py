@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from tests.synthetic import (
     run_ffmpeg,
 )
 from vidcolor.frames import FieldReport
-from vidcolor.media.fields import described, field_notices, find_fields, with_fields
+from vidcolor.media.fields import _decoded, described, field_notices, find_fields, with_fields
 from vidcolor.media.probe import probe
 
 INTERLACED = FieldReport("tff", True, "tff", None, 15, 15)
@@ -118,6 +120,30 @@ def test_damage_is_left_to_the_run(tmp_path: Path) -> None:
     fields = find_fields(probe(film))
     assert fields.found == "tff"
     assert 10 < fields.sampled < 40
+
+
+def test_a_place_without_frames_comes_to_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidcolor.media.fields.MOST_BARREN_PACKETS", 30)
+    info = probe(make_film(tmp_path / "film.mkv", frames=2))
+    packets = 0
+
+    class Packet:
+        def decode(self) -> list[object]:
+            if packets > 20:
+                raise av.error.InvalidDataError(1, "damaged")
+            return []
+
+    class Container:
+        def demux(self, _: object) -> Iterator[Packet]:
+            nonlocal packets
+            while True:
+                packets += 1
+                yield Packet()
+
+    assert list(_decoded(Container(), None, info, 12)) == []
+    assert packets == 31
 
 
 def test_what_the_output_is_marked_with(tmp_path: Path) -> None:

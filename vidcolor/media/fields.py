@@ -58,6 +58,9 @@ PULLDOWN_RATIO = (1.4, 1.6)
 PULLDOWN_STEPS = 8
 """Durations in a row, alternately long and short, that are soft telecine."""
 
+MOST_BARREN_PACKETS = 500
+"""Packets in a row that give no frame and end a place: no decoder waits for so many."""
+
 _ANY_BASE = Fraction(1, 25)
 """Seconds per tick; no filter here looks at times."""
 
@@ -211,13 +214,17 @@ def _decoded(container: Any, stream: Any, info: MediaInfo, count: int) -> Iterat
     """The next frames, as long as they can be decoded and look like the first."""
     video = info.video
     shape = (video.width, video.height, video.layout.name)
-    done = 0
+    done = barren = 0
     try:
         for packet in container.demux(stream):
+            barren += 1
+            if barren > MOST_BARREN_PACKETS:
+                return
             try:
                 frames = packet.decode()
             except av.FFmpegError:
                 continue
+            barren = 0 if frames else barren
             for frame in frames:
                 if done == count or (frame.width, frame.height, frame.format.name) != shape:
                     return
