@@ -202,6 +202,15 @@ class TestFields:
         for plane in ChromaRenderer(target).render_fields(random_luma(target), grey, grey):
             assert (plane == 128).all()
 
+    @pytest.mark.parametrize("name", ["yuv420p", "yuv422p", "yuv444p"])
+    def test_one_line_is_the_top_field(self, name: str) -> None:
+        target = make_target(name, size=(16, 1))
+        renderer, luma, ab = ChromaRenderer(target), np.full((1, 16), 120, np.uint8), smooth_ab()
+        for one, other in zip(
+            renderer.render(luma, ab), renderer.render_fields(luma, ab, -ab), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+
     def test_luma_that_does_not_fit_is_refused(self) -> None:
         ab = smooth_ab()
         with pytest.raises(ValueError, match="luma must be uint8"):

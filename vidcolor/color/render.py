@@ -80,12 +80,15 @@ class ChromaRenderer:
         Returns
         -------
         As `render`. Chroma lines 0, 2 … depend on the top field alone, 1, 3 … on the bottom one.
+        A picture one line high has a top field only.
 
         Raises
         ------
         ValueError
             As `render`.
         """
+        if len(luma) == 1:
+            return self.render(luma, top)
         self._check(luma)
         if not (top.any() or bottom.any()):
             return self._neutral(), self._neutral()
