@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+import vidcolor.media.fields
 from tests.synthetic import (
     make_fields,
     make_film,
@@ -120,6 +121,16 @@ def test_damage_is_left_to_the_run(tmp_path: Path) -> None:
     fields = find_fields(probe(film))
     assert fields.found == "tff"
     assert 10 < fields.sampled < 40
+
+
+def test_samples_that_idet_does_not_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film = make_fields(tmp_path / "film.mkv")
+    idet = vidcolor.media.fields._idet
+    monkeypatch.setattr(
+        "vidcolor.media.fields._idet", lambda _: idet(av.VideoFrame(64, 48, "bgr4"))
+    )
+    fields = find_fields(probe(film))
+    assert (fields.found, fields.order, fields.sampled) == (None, "tff", 0)
 
 
 def test_a_place_without_frames_comes_to_an_end(

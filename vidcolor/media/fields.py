@@ -242,7 +242,10 @@ def _look(frames: Iterator[av.VideoFrame], bit_depth: int, seen: _Seen) -> None:
     for frame in frames:
         if frame.interlaced_frame:
             seen.orders["tff" if is_top_field_first(frame) else "bff"] += 1
-        graph = graph or _idet(frame)
+        try:
+            graph = graph or _idet(frame)
+        except av.FFmpegError:  # the filter does not take such samples
+            break
         combed.append(has_combs(luma_plane(frame), bit_depth))
         times.append(frame.pts)
         durations.append(frame.duration)
