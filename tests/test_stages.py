@@ -183,6 +183,37 @@ def test_a_stage_that_stalls_while_others_are_stopped_is_noticed_too(monkeypatch
         join_all()
 
 
+@pytest.mark.parametrize("why", ["another stage failed", "cancelled"])
+def test_a_stage_that_stalls_does_not_hide_why_the_others_end(monkeypatch, why):
+    monkeypatch.setattr(stages_module, "PATIENCE_S", 0.0)
+    released, begun, cancel = threading.Event(), threading.Event(), threading.Event()
+
+    def stuck():
+        yield 0
+        begun.set()
+        released.wait()
+
+    def last(items):
+        for _ in items:
+            begun.wait()
+            if why == "cancelled":
+                cancel.set()
+            else:
+                raise KeyError("the disk is full")
+            yield None
+
+    try:
+        if why == "cancelled":
+            chain(stuck(), {"last": last}, cancel, stall_s=0.05)
+        else:
+            with pytest.raises(KeyError, match="the disk is full"):
+                chain(stuck(), {"last": last}, cancel, stall_s=0.05)
+        assert is_stalled()
+    finally:
+        released.set()
+        join_all()
+
+
 def test_what_counts_as_a_sign_of_life(monkeypatch):
     """Whatever a slow stage does but for one piece of work that never ends."""
     post = stages_module._Post("reader")

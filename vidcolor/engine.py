@@ -25,7 +25,7 @@ from vidcolor.color import ChromaRenderer
 from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid, SmallPicture
 from vidcolor.config import WORK_LEAST_S, RunSettings
 from vidcolor.edit_carrier import CarriedColors
-from vidcolor.errors import Interrupted, StalledError, VerificationError
+from vidcolor.errors import Interrupted, VerificationError
 from vidcolor.field_colors import FieldColors
 from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo, Plane
 from vidcolor.look import mixed
@@ -42,7 +42,7 @@ from vidcolor.media.writer import FilmWriter
 from vidcolor.report import ProgressEvent, ProgressMeter, RunReport, read_notices
 from vidcolor.source_color import FrameColor, SourceColor, frame_color, kept_chroma
 from vidcolor.source_shots import SourceShots
-from vidcolor.stages import StageClock, run_stages
+from vidcolor.stages import StageClock, is_stalled, run_stages
 from vidcolor.temporal.repeats import RepeatFinder
 from vidcolor.temporal.segment_planner import SegmentPlanner
 from vidcolor.temporal.shot_list import ListedShot, ShotList, ShotWalk
@@ -241,11 +241,8 @@ class FilmRun:
             last = self._state(len(self.pts), self.progress.shot)
             read = asdict(self.reader.report)
             self._end_segment(writer, last | {"is_last": True, "read": read})
-        except StalledError:
-            self.cache = None  # the writer may be stuck in it
-            raise
         finally:
-            if self.cache is not None:
+            if self.cache is not None and not is_stalled():  # the writer may be stuck in it
                 self.cache.abort()
 
     def _watch_joining(self) -> None:

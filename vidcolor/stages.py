@@ -189,7 +189,8 @@ def run_stages(
     size_of:
         Bytes that an item between two stages keeps alive.
     cancel:
-        Set it to stop early; ``run_stages`` then returns after joining every thread.
+        Set it to stop early; ``run_stages`` then returns after joining every thread but those that
+        have stalled, see `is_stalled`.
     tick:
         Called in the calling thread about ten times a second.
     stall_s:
@@ -198,9 +199,9 @@ def run_stages(
     Raises
     ------
     StalledError
-        If one was; its thread then still runs.
+        If one was, and neither failed another nor was ``cancel`` set; its thread then still runs.
     BaseException
-        Whatever a stage raised first.
+        Whatever a stage raised first; a stalled stage's thread may still run, see `is_stalled`.
     """
     stop = threading.Event()
     failures: list[BaseException] = []
@@ -276,19 +277,24 @@ def run_stages(
         out = queues[position + 1] if position + 1 < len(queues) else None
         add(name, stage(iter(queues[position])), out)
     try:
-        for thread in threads.values():
-            thread.start()
-        while alive := running():
-            alive[-1].join(_WAKE_UP_S)
-            if cancel.is_set():
-                halt()
-            tick()
-            watch()
-    finally:
-        halt()
-        while alive := running():
-            alive[-1].join(_WAKE_UP_S)
-            watch()
+        try:
+            for thread in threads.values():
+                thread.start()
+            while alive := running():
+                alive[-1].join(_WAKE_UP_S)
+                if cancel.is_set():
+                    halt()
+                tick()
+                watch()
+        finally:
+            halt()
+            while alive := running():
+                alive[-1].join(_WAKE_UP_S)
+                watch()
+    except StalledError:
+        # What the user did or what failed before is the news, not who is late to end for it.
+        if not failures and not cancel.is_set():
+            raise
     if failures:
         raise failures[0]
 
