@@ -22,6 +22,7 @@ from tests.synthetic import (
     ffmpeg_luma,
     make_film,
     plane_values,
+    run_ffmpeg,
 )
 from tests.threads import stages_running
 from vidcolor.colorizer import Colorizer
@@ -275,6 +276,18 @@ def test_start_and_duration_choose_frames_by_time(tmp_path, colorizer):
     kept = decode_luma(source)[12:18]
     for (_, expected), (_, luma) in zip(kept, decode_luma(tmp_path / "out.mkv"), strict=True):
         np.testing.assert_array_equal(expected, luma)
+
+
+def test_the_way_to_the_start_shows_signs_of_life(tmp_path, colorizer, monkeypatch):
+    """In a raw stream there is no seeking, and every frame before the start is decoded."""
+    film = make_film(tmp_path / "film.mp4", frames=30, rate=25)
+    raw = tmp_path / "film.h264"
+    run_ffmpeg("-i", str(film), "-c", "copy", str(raw))
+    signs: list[int] = []
+    monkeypatch.setattr("vidcolor.engine.sign_of_life", lambda: signs.append(1))
+    report = color_film(raw, tmp_path / "o.mkv", settings_of(start_s=0.8), colorizer=colorizer)
+    assert report.frames_out == 10
+    assert len(signs) >= 20
 
 
 def test_a_film_in_colour_is_noticed_and_its_luma_kept(tmp_path, colorizer):

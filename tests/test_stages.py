@@ -220,6 +220,7 @@ def test_what_counts_as_a_sign_of_life(monkeypatch):
     monkeypatch.setattr(stages_module._own, "post", post, raising=False)
     queue, clock = ByteQueue(threading.Event(), size_of=lambda _: 1), StageClock()
     for act in (
+        stages_module.sign_of_life,
         lambda: queue.put("item"),
         lambda: next(iter(queue)),
         lambda: clock.call("decode", int, 3),

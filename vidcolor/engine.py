@@ -42,7 +42,7 @@ from vidcolor.media.writer import FilmWriter
 from vidcolor.report import ProgressEvent, ProgressMeter, RunReport, read_notices
 from vidcolor.source_color import FrameColor, SourceColor, frame_color, kept_chroma
 from vidcolor.source_shots import SourceShots
-from vidcolor.stages import StageClock, is_stalled, run_stages
+from vidcolor.stages import StageClock, is_stalled, run_stages, sign_of_life
 from vidcolor.temporal.repeats import RepeatFinder
 from vidcolor.temporal.segment_planner import SegmentPlanner
 from vidcolor.temporal.shot_list import ListedShot, ShotList, ShotWalk
@@ -260,6 +260,8 @@ class FilmRun:
     def _read(self) -> Iterator[Work]:
         # Frames before the first that have a say in it.
         needed = self.repeats.begin(self.first_frame - self.smoother.overlap[0])
+        if isinstance(self.reader, FilmReader):
+            self.reader.on_skip = self._skipped
         for frame in self.clock.timed("decode", self.reader):
             self.pts.append(frame.pts)
             listed = self.listed.next(self._time_s(frame)) if self.listed else None
@@ -269,6 +271,12 @@ class FilmRun:
                 continue
             self.finding = False
             yield self.prepared(frame, listed)
+
+    def _skipped(self) -> None:
+        """A frame before ``start_s`` was decoded, where there is no seeking."""
+        sign_of_life()
+        if self.cancel.is_set():
+            raise Interrupted
 
     def prepared(self, frame: Frame, listed: ListedShot | None = None) -> Work:
         """A decoded frame, ready for the network."""
@@ -459,7 +467,7 @@ class FilmRun:
         if self._changes_luma:
             state["encoder_luma"] = self.encoder_luma.hex(self.hashes_in_segments)
         self.hashes_in_segments = len(self.source_luma)
-        self.clock.call("encode", writer.end_segment, state)
+        self.clock.call("encode", writer.end_segment, state, sign_of_life)
 
     @property
     def _changes_luma(self) -> bool:

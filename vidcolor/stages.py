@@ -56,7 +56,7 @@ _own = threading.local()
 _given_up: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
-def _sign_of_life(*, waits: bool = False) -> None:
+def sign_of_life(*, waits: bool = False) -> None:
     """Of the stage in whose thread this is called; see Note [Watchdog]."""
     post: _Post | None = getattr(_own, "post", None)
     if post is not None:
@@ -96,7 +96,7 @@ class ByteQueue:
             self._bytes += size
             self.peak_bytes = max(self.peak_bytes, self._bytes)
             self._changed.notify_all()
-        _sign_of_life()
+        sign_of_life()
 
     def close(self) -> None:
         """No more items will come."""
@@ -114,7 +114,7 @@ class ByteQueue:
                 item = self._items.popleft()
                 self._bytes -= self._size_of(item)
                 self._changed.notify_all()
-            _sign_of_life()
+            sign_of_life()
             yield item
 
     def wake(self) -> None:
@@ -125,9 +125,9 @@ class ByteQueue:
     def _wait(self) -> None:
         if self._stop.is_set():
             raise _StoppedError
-        _sign_of_life(waits=True)
+        sign_of_life(waits=True)
         self._changed.wait(timeout=1.0)
-        _sign_of_life()
+        sign_of_life()
         if self._stop.is_set():
             raise _StoppedError
 
@@ -141,7 +141,7 @@ class StageClock:
     def add(self, name: str, seconds: float) -> None:
         """Count ``seconds`` of work under ``name``."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
-        _sign_of_life()
+        sign_of_life()
 
     def timed(self, name: str, items: Iterable[Any]) -> Iterator[Any]:
         """Pass ``items`` on, counting the time it takes to produce each."""
@@ -214,7 +214,7 @@ def run_stages(
 
     def work(items: Iterable[Any], out: ByteQueue | None, post: _Post) -> None:
         _own.post = post
-        _sign_of_life()
+        sign_of_life()
         try:
             for item in items:
                 if out is not None:

@@ -220,6 +220,18 @@ class TestOptions:
         written += encoder.stream.codec_context.extradata or b""
         assert b"sliced_threads=0" in written
 
+    def test_each_packet_of_a_flush_is_told(self, tmp_path: Path) -> None:
+        """A slow encoder that holds many frames is alive as long as packets come."""
+        target, frame = target_and_frame(64, 48, "yuv420p", 8)
+        plan = plan_for(EncodeSettings(options={"preset": "medium"}), target=target)
+        told: list[int] = []
+        with av.open(str(tmp_path / "out.mkv"), "w") as out:
+            encoder = FilmEncoder(out, plan, video(), threads=1)
+            assert not any(encoder.encode(frame, pts) for pts in range(8))
+            packets = encoder.flush(lambda: told.append(1))
+            assert [packet.stream for packet in packets] == 8 * [encoder.stream]
+        assert len(told) == 8
+
     def test_x265_does_not_print(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         settings = EncodeSettings(
             codec="libx265", options={"preset": "ultrafast", "x265-params": "keyint=10"}

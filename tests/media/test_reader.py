@@ -307,6 +307,20 @@ def test_a_seek_that_lands_late_is_tried_again(
     assert len(aims) == 2
 
 
+def test_skipped_frames_are_told(tmp_path: Path) -> None:
+    """Where there is no seeking, as in a raw stream, the way to the first frame may be long."""
+    film = tmp_path / "film.h264"
+    run_ffmpeg(
+        *("-i", str(make_film(tmp_path / "film.mp4", frames=30, rate=25))),
+        *("-c", "copy", "-bsf:v", "h264_mp4toannexb", "-f", "h264", str(film)),
+    )
+    skipped = []
+    with FilmReader(film, start_s=0.8) as reader:
+        reader.on_skip = lambda: skipped.append(reader.report.frames)
+        assert len(list(reader)) == 10
+    assert skipped == 20 * [0]
+
+
 def test_a_part_without_frames(tmp_path: Path) -> None:
     film = make_film(tmp_path / "film.mp4", frames=12)
     with pytest.raises(SettingsError, match="no frame begins"):

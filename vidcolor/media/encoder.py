@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import itertools
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -99,17 +100,26 @@ class FilmEncoder:
         self.luma_identical_frames += identical
         return packets
 
-    def flush(self) -> list[Any]:
-        """The packets that the encoder still holds."""
+    def flush(self, tick: Callable[[], None] = lambda: None) -> list[Any]:
+        """The packets that the encoder still holds; ``tick`` is called as each comes out.
+
+        Raises
+        ------
+        EncoderError
+        """
         is_whole_film = not self._has_output
-        packets = self._encode(None)
+        packets = self._encode(None, tick)
         if is_whole_film:
             repair_decoding_times(packets)
         return packets
 
-    def _encode(self, picture: Any) -> list[Any]:
+    def _encode(self, picture: Any, tick: Callable[[], None] = lambda: None) -> list[Any]:
+        packets: list[Any] = []
         try:
-            packets = list(self.stream.encode(picture))
+            for packet in self.stream.codec_context.encode_lazy(picture):
+                packet.stream = self.stream
+                packets.append(packet)
+                tick()
         except (av.FFmpegError, ValueError) as error:
             raise EncoderError(
                 f"{self._codec} failed at frame {self.frames}: {_reason(error)}; try another "

@@ -16,7 +16,7 @@ import itertools
 import logging
 import math
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -154,6 +154,8 @@ class FilmReader:
         """Of the film; None where nobody looked."""
         self.deinterlaces = False
         """Frames are not those of the decoder."""
+        self.on_skip: Callable[[], None] = _nothing
+        """Called for every frame that is decoded but not handed out; what it raises ends this."""
         if deinterlace != "off":
             self.fields = fields or find_fields(self.info, limits=self.limits)
             self.info = with_fields(self.info, self.fields, deinterlace)
@@ -214,6 +216,7 @@ class FilmReader:
         for decoded in self._pictures():
             pts = self._timeline.place(decoded.pts, decoded.dts, decoded.duration)
             if self._begin is not None and pts < self._begin:
+                self.on_skip()
                 continue
             if self._end is not None and pts >= self._end:
                 break
@@ -351,6 +354,8 @@ class FilmReader:
             for frame in self._decoded():
                 if frame.pts is not None and frame.pts > last:
                     yield frame
+                else:
+                    self.on_skip()
         self.report.undecodable_packets = max(counted, self.report.undecodable_packets)
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
@@ -447,6 +452,10 @@ class FilmReader:
                 f"{self.report.frames} frames; copy it again, or colour what is there with "
                 "--keep-partial"
             )
+
+
+def _nothing() -> None:
+    pass
 
 
 def _starts_by(frame: av.VideoFrame, pts: int) -> bool:

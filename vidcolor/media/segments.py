@@ -17,7 +17,7 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -256,8 +256,10 @@ class SegmentEncoder:
         self.record.durations.append(frame.source.duration)
         self.record.luma_identical_frames = self._encoder.luma_identical_frames
 
-    def finish(self, state: dict[str, Any]) -> None:
+    def finish(self, state: dict[str, Any], tick: Callable[[], None] = lambda: None) -> None:
         """Flush the encoder and make the segment durable, with ``state`` in its record.
+
+        ``tick`` is called for each packet that the encoder held.
 
         Raises
         ------
@@ -266,7 +268,7 @@ class SegmentEncoder:
         DiskFullError, OutputFolderError
             If it cannot be written.
         """
-        for packet in self._encoder.flush():
+        for packet in self._encoder.flush(tick):
             self._mux(packet)
         out, self._out = self._out, None
         out.close()

@@ -256,7 +256,7 @@ class SequenceWriter:
         self._checksums.append(_checksum(rgb))
         self._count(frame, rgb, len(data))
 
-    def end_segment(self, state: dict[str, Any]) -> None:
+    def end_segment(self, state: dict[str, Any], tick: Callable[[], None] = lambda: None) -> None:
         """Nothing: every picture is a file of its own."""
 
     def finish(self, tick: Callable[[], None] = lambda: None) -> WriteReport:

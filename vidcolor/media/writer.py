@@ -165,13 +165,15 @@ class FilmWriter:
         report.pts.append(pts)
         report.end_pts = max(report.end_pts, pts + frame.source.duration)
 
-    def end_segment(self, state: dict[str, Any]) -> None:
+    def end_segment(self, state: dict[str, Any], tick: Callable[[], None] = _nothing) -> None:
         """Make what was written so far durable; the next frame begins a segment.
 
         Parameters
         ----------
         state:
             What the caller needs to go on from here; JSON.
+        tick:
+            Called for each packet that the encoder still held.
 
         Raises
         ------
@@ -181,7 +183,7 @@ class FilmWriter:
         self._check_usable()
         if self._encoder is not None:
             with self._failure_remembered():
-                self._encoder.finish(state)
+                self._encoder.finish(state, tick)
             self.report.video_bytes += self._encoder.record.video_bytes
             self._encoder = None
 
