@@ -26,6 +26,16 @@ from tests.synthetic import (
 from vidcolor.media.probe import probe
 
 
+def segments(graphics: bytes) -> list[bytes]:
+    """Of a ``.sup`` file, each with its times."""
+    parts: list[bytes] = []
+    while graphics:
+        length = 13 + int.from_bytes(graphics[11:13], "big")
+        parts.append(graphics[:length])
+        graphics = graphics[length:]
+    return parts
+
+
 class TestWholeFile:
     @pytest.mark.parametrize("suffix", CONTAINERS)
     def test_everything_is_carried_over(self, tmp_path: Path, suffix: str) -> None:
@@ -65,6 +75,39 @@ class TestWholeFile:
         before, after = stream_packets(source, 1), stream_packets(run.path, 1)
         assert (len(before), len(after)) == (16, 4)
         assert b"".join(p[2] for p in before) == b"".join(p[2] for p in after)
+
+    @pytest.mark.parametrize(
+        ("missing", "start_s", "kept", "left_out"),
+        [
+            ({4}, 0.0, 3, 4),  # the end of the first set
+            ({0, 1}, 0.0, 3, 3),  # the film begins within one
+            ({15}, 0.0, 3, 2),  # and ends within one
+            (set(), 0.1, 3, 0),
+            (set(), 0.15, 2, 0),  # ffmpeg lets them begin at 0: between the times of one
+            ({3}, 0.1, 3, 0),  # before the part that is wanted
+        ],
+    )
+    def test_graphics_of_which_parts_are_missing(
+        self, tmp_path: Path, missing: set[int], start_s: float, kept: int, left_out: int
+    ) -> None:
+        """Of each set all or nothing is kept, and what is kept is whole."""
+        parts = segments(write_pgs(tmp_path).read_bytes())
+        early = round(90_000 * 0.17).to_bytes(4, "big")  # as on a disc: decoded, then shown
+        for n in range(8, 13):
+            parts[n] = parts[n][:2] + (parts[n][2:6] if n == 8 else early) + early + parts[n][10:]
+        graphics = tmp_path / "parts.sup"
+        graphics.write_bytes(b"".join(p for n, p in enumerate(parts) if n not in missing))
+        source = tmp_path / "film.m2ts"
+        both = ("-i", str(make_film(tmp_path / "film.mp4")), "-i", str(graphics))
+        run_ffmpeg(*both, "-map", "0", "-map", "1", "-c", "copy", str(source))
+        run = recolor(source, tmp_path / "out.mkv", fast_settings(start_s=start_s))
+        after = [payload for *_, payload in stream_packets(run.path, 1)]
+        sets = [range(5), range(5, 8), range(8, 13), range(13, 16)]
+        whole = [each for each in sets if not missing & set(each)][-kept:]
+        assert after == [b"".join(parts[n][10:] for n in each) for each in whole]
+        told = [notice for notice in run.report.notices() if "incomplete" in notice]
+        expected = f"{left_out} packets belong to incomplete subtitles and are left out"
+        assert told == ([f"stream 1 (subtitle): {expected}"] if left_out else [])
 
     @pytest.mark.parametrize("suffix", CONTAINERS)
     def test_chapters_keep_times_and_titles(self, tmp_path: Path, suffix: str) -> None:

@@ -38,6 +38,8 @@ class CopiedStream:
     """Packets whose decoding time ran backwards; each was moved by the least possible."""
     undecodable: int = 0
     """Subtitles that could not be read and so not be rewritten."""
+    incomplete: int = 0
+    """Packets of subtitles of which a part is missing; left out."""
     converted: bool = False
     """Rewritten for the container, not copied."""
     is_empty: bool = True
@@ -59,6 +61,7 @@ class CopiedStream:
         counts = {
             "packets had a time that ran backwards and were moved": self.repaired_dts,
             "lines could not be read and are missing": self.undecodable,
+            "packets belong to incomplete subtitles and are left out": self.incomplete,
             "packets were hidden by the source and are left out": self.hidden,
         }
         lines = [f"{name}: {count} {what}" for what, count in counts.items() if count]

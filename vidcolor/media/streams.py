@@ -31,6 +31,7 @@ from vidcolor.media.copied import (
     is_event,
     payload_digest,
 )
+from vidcolor.media.display_sets import JOINED_SUBTITLES, DisplaySets
 from vidcolor.media.metadata import clipped_chapters, kept_tags
 from vidcolor.media.plan import COVER_MIME_TYPES, IMAGE_SEQUENCE, OutputPlan, StreamPlan
 from vidcolor.media.probe import is_cover_art
@@ -67,6 +68,8 @@ class _Route:
     has_begun: bool = False
     hidden: list[Any] = field(default_factory=list)
     """Packets of sound that are not heard, as long as what follows may need them."""
+    sets: DisplaySets | None = None
+    """Gathers subtitles that come in parts."""
 
 
 class StreamCopier:
@@ -181,6 +184,8 @@ class StreamCopier:
                 is_cover=cover,
             )
             self._routes[plan.index] = _Route(copied, stream, converter)
+            if converter is None and copied.codec in JOINED_SUBTITLES:
+                self._routes[plan.index].sets = DisplaySets()
         else:
             self.files.append(payload_digest(template.data))
         self.pictures_and_files += cover or plan.kind == "attachment"
@@ -237,11 +242,15 @@ class StreamCopier:
                 yield packet
             elif route.copied.kind == "video":
                 yield from self._wanted_pictures(route, packet)
+            elif route.sets is not None:
+                yield from self._wanted_set(route, *route.sets.push(packet))
             elif self._is_wanted(packet):
                 hides = self._muxer == "matroska" and route.copied.kind == "audio"
                 yield from _heard(route, packet) if hides else (packet,)
         for route in self._routes.values():
             route.copied.hidden += len(route.hidden)
+            if route.sets is not None:
+                self._wanted_set(route, [], route.sets.flush())
 
     def _on_one_clock(self) -> Iterator[Any]:
         """All packets, without the ends of streams, see Note [One clock for picture and sound]."""
@@ -282,6 +291,11 @@ class StreamCopier:
         time = _shown(packet) * packet.time_base
         after_start = self._start is None or time >= self._start
         return after_start and (self._end is None or time < self._end)
+
+    def _wanted_set(self, route: _Route, whole: list[Any], lost: list[Any]) -> list[Any]:
+        """The packets of a subtitle, all or none; those of incomplete ones are counted."""
+        route.copied.incomplete += sum(map(self._is_wanted, lost))
+        return whole if whole and self._is_wanted(whole[0]) else []
 
     def _wanted_pictures(self, route: _Route, packet: Any) -> list[Any]:
         """The packets of a second film that may now go on.

@@ -25,15 +25,13 @@ from vidcolor.media.copied import (
     is_event,
     payload_digest,
 )
+from vidcolor.media.display_sets import JOINED_SUBTITLES
 from vidcolor.media.plan import OutputPlan
 from vidcolor.media.probe import is_cover_art
 from vidcolor.media.write_report import WriteReport
 
 REFRAMED_AUDIO = frozenset({"wavpack"})
 """Sound of which a container keeps a part of each packet's header in its own form."""
-
-JOINED_SUBTITLES = frozenset({"hdmv_pgs_subtitle"})
-"""Subtitles whose parts, a packet each in a transport stream, Matroska puts into one packet."""
 
 SAME_TIME_S = 0.005
 """How far the time of sound or a chapter may move: containers round, at most to milliseconds."""
