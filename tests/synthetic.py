@@ -245,6 +245,7 @@ def make_film(
     chapters: bool = False,
     attachment: bool = False,
     rotation: int = 0,
+    mirrored: bool = False,
     sar: Fraction | None = None,
     color: ColorTags | None = None,
     gray: bool = False,
@@ -299,8 +300,8 @@ def make_film(
             _apply_tags(video.codec_context, color)
             if sar is not None:
                 video.codec_context.sample_aspect_ratio = sar
-            if rotation:
-                video.set_display_rotation(rotation)
+            if rotation or mirrored:
+                video.set_display_rotation(rotation, hflip=mirrored)
         sounds = [_add_sound(out, audio_codec, track) for track in range(audio)]
         kinds = [subtitles] if isinstance(subtitles, str) else list(subtitles or ())
         texts = [_add_subtitles(out, kind, track) for track, kind in enumerate(kinds)]

@@ -55,7 +55,7 @@ def test_hints_of_one_time_are_one_edit(film: Path, colorizer: Colorizer) -> Non
     assert [len(edit.hints) for edit in edits] == [2, 1]
     spans = [(edit.keyframe.start_s, edit.keyframe.end_s) for edit in edits]
     assert spans == [pytest.approx((0, 1), abs=0.002), pytest.approx((1, 1.5), abs=0.002)]
-    paint = edits[0].paint((16, 24), 0)
+    paint = edits[0].paint((16, 24), probe(film).video)
     assert paint.weight[5, 5] == pytest.approx(1, abs=0.05)
     assert paint.ab[:, 5, 5] == pytest.approx(RED, abs=4)
     assert paint.weight[10, 17] < 0.3  # pinned
@@ -66,10 +66,15 @@ def test_places_are_those_of_the_picture_as_it_is_shown(
 ) -> None:
     wide = make_film(tmp_path / "sar.mkv", frames=4, width=96, height=64, sar=Fraction(2))
     (edit,) = frames_of(wide, colorizer, Hint(((170.0, 10.0),), RED, 8.0, 0.0))
-    paint = edit.paint((16, 48), 0)
+    paint = edit.paint((16, 48), probe(wide).video)
     assert paint.weight[2, 42] == pytest.approx(1, abs=0.05)
     assert paint.ab[:, 2, 42] == pytest.approx(RED, abs=4)
     assert np.abs(paint.ab[:, 2, 21] - RED).max() > 10
+    mirrored = make_film(tmp_path / "m.mkv", frames=4, width=96, height=64, mirrored=True)
+    (edit,) = frames_of(mirrored, colorizer, Hint(((85.0, 10.0),), RED, 8.0, 0.0))
+    paint = edit.paint((16, 24), probe(mirrored).video)
+    assert paint.weight[2, 2] == pytest.approx(1, abs=0.05)
+    assert paint.ab[:, 2, 2] == pytest.approx(RED, abs=4)
     with pytest.raises(SettingsError, match=r"hint 1: x = 200 is outside the picture of 192×64"):
         frames_of(wide, colorizer, Hint(((200.0, 10.0),), RED, 8.0, 0.0))
 

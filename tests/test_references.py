@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -141,17 +142,21 @@ class TestLoading:
         assert edits_digest(load_references(folder, "film.mkv", video)) != first
 
 
-def test_paint_lies_as_the_frame_is_stored() -> None:
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_paint_lies_as_the_frame_is_stored(film: Path, mirrored: bool) -> None:
     """Upright, the left is red; turned back by a quarter, that is the stored frame's bottom."""
+    video = probe(film).video
+    turned_video = replace(video, rotation=90, mirrored=mirrored)
     rgb = plain()
     rgb[:, : WIDTH // 2] = RED
     keyframe = Keyframe(Path("a.png"), 0, 0, 1)
     edited = rgb[..., 0] == RED[0]
-    upright = Reference(keyframe, rgb, edited).paint((16, 24), 0)
+    upright = Reference(keyframe, rgb, edited).paint((16, 24), video)
     assert upright.weight[:, :12].min() == 1
     assert upright.weight[:, 12:].max() == 0
     lab = rgb2lab(np.array(RED) / 255)
     assert upright.ab[:, 0, 0] == pytest.approx(lab[1:], abs=0.1)
-    turned = Reference(keyframe, rgb, edited).paint((24, 16), 1)
+    turned = Reference(keyframe, rgb, edited).paint((24, 16), turned_video)
     back = np.rot90(turned.weight, 1)
+    back = np.fliplr(back) if mirrored else back
     np.testing.assert_array_equal(back, upright.weight)

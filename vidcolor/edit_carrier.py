@@ -18,7 +18,7 @@ import numpy.typing as npt
 from vidcolor.color import lightness_table
 from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid
 from vidcolor.errors import DiskFullError, Interrupted, SettingsError
-from vidcolor.frames import Plane
+from vidcolor.frames import Plane, VideoInfo
 from vidcolor.media.sequence import open_source
 from vidcolor.media.target import target_color
 from vidcolor.media.timeline import can_be_sought
@@ -142,6 +142,7 @@ class _Shape:
     """(rows, columns) of ab."""
     bits: int
     full_range: bool
+    video: VideoInfo
 
 
 @dataclass(slots=True, eq=False)
@@ -285,7 +286,7 @@ class EditCarrier:
             due.append(waiting.popleft())
         paint = None
         for one in sorted(due, key=lambda one: one.order):
-            own = one.edit.paint(shape.cells, shape.grid.quarter_turns)
+            own = one.edit.paint(shape.cells, shape.video)
             paint = own if paint is None else own.over(paint)
         return paint
 
@@ -356,6 +357,7 @@ class EditCarrier:
                 (grid.height // stride, grid.width // stride),
                 video.layout.bit_depth,
                 target_color(video, allow_hdr=self._allow_hdr).full_range,
+                video,
             )
             last: _Frame | None = None
             for frame in reader:

@@ -32,11 +32,11 @@ class HintedFrame:
     upright: Paint
     hints: tuple[Hint, ...]
 
-    def paint(self, grid: tuple[int, int], quarter_turns: int) -> Paint:
+    def paint(self, grid: tuple[int, int], video: VideoInfo) -> Paint:
         """See `Edit.paint`."""
         a, b, weight = (
             cv2.resize(
-                np.ascontiguousarray(np.rot90(plane, -quarter_turns)),
+                np.ascontiguousarray(video.as_stored(plane)),
                 grid[::-1],
                 interpolation=cv2.INTER_AREA,
             )
@@ -95,12 +95,12 @@ def hinted_frames(
 
 def _hinted(hints: tuple[Hint, ...], frame: ColoredKeyframe) -> Paint:
     video = frame.info.video
-    size, turns = video.display_size, video.quarter_turns
-    luma = np.rot90(frame.luma, turns)
+    size = video.display_size
+    luma = video.upright(frame.luma)
     shrinks = luma.size > size[0] * size[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     shown = cv2.resize(np.ascontiguousarray(luma), size, interpolation=method)
-    automatic = np.ascontiguousarray(np.rot90(frame.ab, turns, axes=(1, 2)))
+    automatic = np.ascontiguousarray(video.upright(frame.ab, rows=1))
     bits, full_range = video.layout.bit_depth, frame.tags.full_range
     changed = apply_hints(hints, automatic, shown, bits, full_range)
     change = changed - upsample_ab(automatic, (changed.shape[2], changed.shape[1]))

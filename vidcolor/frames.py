@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -107,6 +107,21 @@ class VideoInfo:
     def quarter_turns(self) -> int:
         """Counter-clockwise quarter turns, 0…3, that bring a stored picture upright."""
         return round(self.rotation / 90) % 4
+
+    def upright(self, stored: npt.NDArray[Any], rows: int = 0) -> npt.NDArray[Any]:
+        """A stored picture as it is to be shown: turned, then mirrored; a view of it.
+
+        Parameters
+        ----------
+        rows:
+            The axis of the rows; the columns follow. 0 for (H, W, …), 1 for planes (N, H, W).
+        """
+        turned = np.rot90(stored, self.quarter_turns, axes=(rows, rows + 1))
+        return np.flip(turned, rows + 1) if self.mirrored else turned
+
+    def as_stored(self, upright: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The inverse of `upright` for (H, W, …)."""
+        return np.rot90(np.fliplr(upright) if self.mirrored else upright, -self.quarter_turns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class ColoredKeyframe:
             method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
             luma = cv2.resize(luma, size, interpolation=method)
         rgb = rgb_from_luma_ab(luma, ab, video.layout.bit_depth, self.tags, out_depth=8)
-        return np.asarray(np.rot90(rgb, video.quarter_turns), np.uint8)
+        return np.asarray(video.upright(rgb), np.uint8)
 
 
 @dataclass(slots=True)

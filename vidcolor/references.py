@@ -153,15 +153,15 @@ class Edit(Protocol):
     def keyframe(self) -> Keyframe:
         """Which frame of which shot; its file is where the colours come from."""
 
-    def paint(self, grid: tuple[int, int], quarter_turns: int) -> Paint:
+    def paint(self, grid: tuple[int, int], video: VideoInfo) -> Paint:
         """The colours on the ab cells of the stored frame.
 
         Parameters
         ----------
         grid:
             (rows, columns) of the stored frame's ab.
-        quarter_turns:
-            Counter-clockwise, that bring the stored frame upright.
+        video:
+            Says how the stored frame is brought upright.
         """
 
     def content(self) -> bytes:
@@ -178,12 +178,12 @@ class Reference:
     edited: npt.NDArray[np.float32] | None
     """(H, W) 0…1, which pixels count; None for all."""
 
-    def paint(self, grid: tuple[int, int], quarter_turns: int) -> Paint:
+    def paint(self, grid: tuple[int, int], video: VideoInfo) -> Paint:
         """See `Edit.paint`."""
-        turned = np.ascontiguousarray(np.rot90(self.rgb, -quarter_turns))
+        turned = np.ascontiguousarray(video.as_stored(self.rgb))
         weight = np.ones(turned.shape[:2], np.float32)
         if self.edited is not None:
-            weight = np.rot90(self.edited, -quarter_turns).astype(np.float32)
+            weight = video.as_stored(self.edited).astype(np.float32)
         return paint_on_cells(turned, weight, grid)
 
     def content(self) -> bytes:

@@ -155,20 +155,25 @@ def test_rgb_films_are_shown_in_colour(tmp_path: Path) -> None:
             assert np.abs(half - source).mean() < 6
 
 
-@pytest.mark.parametrize("rotation", [90, 180, 270])
-def test_a_turned_film_is_shown_upright(tmp_path: Path, rotation: int) -> None:
-    film = make_film(tmp_path / "film.mp4", frames=2, rotation=rotation)
+@pytest.mark.parametrize(
+    ("rotation", "mirrored"), [(90, False), (180, False), (270, False), (0, True), (90, True)]
+)
+def test_a_turned_film_is_shown_upright(tmp_path: Path, rotation: int, mirrored: bool) -> None:
+    film = make_film(tmp_path / "film.mp4", frames=2, rotation=rotation, mirrored=mirrored)
     upright = make_film(tmp_path / "upright.mp4", frames=2)
     done = compare(film, film, tmp_path / "both.mp4")
     turns = rotation // 90
-    size = (64, 48) if rotation == 180 else (48, 64)
+    size = (48, 64) if turns % 2 else (64, 48)
     assert (done.width, done.height) == (2 * size[0], size[1])
-    assert probe(tmp_path / "both.mp4").video.rotation == 0
+    video = probe(tmp_path / "both.mp4").video
+    assert (video.rotation, video.mirrored) == (0, False)
     for (_, luma), (_, plain) in zip(
         decode_luma(tmp_path / "both.mp4"), decode_luma(upright), strict=True
     ):
         left = luma[:, : size[0]].astype(int)
-        assert np.abs(left - np.rot90(plain, turns)).mean() < 3
+        seen = np.rot90(plain, turns)
+        seen = np.fliplr(seen) if mirrored else seen
+        assert np.abs(left - seen).mean() < 3
 
 
 def test_pixels_that_are_not_square(tmp_path: Path) -> None:

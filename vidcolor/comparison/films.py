@@ -263,7 +263,7 @@ class _Films:
 
 
 def upright(frame: Frame, video: VideoInfo, tags: ColorTags, size: tuple[int, int]) -> Rgb8:
-    """A frame as it is to be seen: turned, and scaled to ``size`` (width, height).
+    """A frame as it is to be seen: turned, mirrored, and scaled to ``size`` (width, height).
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ def upright(frame: Frame, video: VideoInfo, tags: ColorTags, size: tuple[int, in
     layout = video.layout
     subsampling = layout.subsampling or (0, 0)
     rgb = rgb_from_planes(frame.luma, frame.chroma, layout.bit_depth, subsampling, tags)
-    return fitted(np.ascontiguousarray(np.rot90(rgb, video.quarter_turns)), *size)
+    return fitted(np.ascontiguousarray(video.upright(rgb)), *size)
 
 
 def later_by(first: MediaInfo, second: MediaInfo) -> Fraction:
@@ -319,6 +319,7 @@ def _shown_info(info: MediaInfo, size: tuple[int, int], arrangement: Arrangement
         color=SHOWN_COLOR,
         sample_aspect_ratio=Fraction(1),
         rotation=0,
+        mirrored=False,
         field_order="progressive",
     )
     return replace(info, video=video)

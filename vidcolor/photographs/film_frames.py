@@ -53,7 +53,7 @@ def frame_to_rgb(frame: Frame, video: VideoInfo, short_side: int) -> Photo | Non
         for plane in frame.chroma
     )
     rgb = rgb_from_luma_chroma(luma, cb, cr, tags.matrix)
-    upright = np.rot90(rgb, video.quarter_turns)
+    upright = video.upright(rgb)
     return np.ascontiguousarray((upright * 255).round().astype(np.uint8))
 
 

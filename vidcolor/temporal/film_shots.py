@@ -147,4 +147,4 @@ def _pictures_at(
 def _upright(frame: Frame, video: VideoInfo) -> Picture:
     small = small_luma(frame, video.layout.bit_depth)
     width, height = video.display_size
-    return fitted(np.ascontiguousarray(np.rot90(small, video.quarter_turns)), width / height)
+    return fitted(np.ascontiguousarray(video.upright(small)), width / height)
