@@ -72,6 +72,13 @@ def _plan_sequence(info: MediaInfo, settings: RunSettings, output: Path) -> Outp
             "limited-range luma is expanded to the full range of RGB pictures; what lies below "
             "black or above white is clipped"
         )
+    video = info.video
+    if video.rotation or video.mirrored:
+        turned = [f"turned by {video.rotation}° counter-clockwise"] if video.rotation else []
+        shown = " and ".join([*turned, *(["mirrored"] if video.mirrored else [])])
+        notices.append(
+            f"the film is shown {shown}; the pictures are as it is stored, and do not say so"
+        )
     plan = OutputPlan(
         container=IMAGE_SEQUENCE,
         codec=output.suffix.removeprefix(".").lower(),
