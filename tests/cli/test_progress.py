@@ -99,6 +99,8 @@ def test_a_bar_looks_whether_its_terminal_is_still_there(monkeypatch: pytest.Mon
     with BarReporter().film(JOB) as show:
         assert show is not None
         show(event())
+        assert looked
+        looked.clear()
     assert looked
 
 

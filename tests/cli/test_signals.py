@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from vidcolor.cli import program
 from vidcolor.cli.signals import SHOW_CURSOR, stop_on_signals
+from vidcolor.errors import DiskFullError
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +106,61 @@ def test_a_closed_terminal_is_left_but_nothing_else() -> None:
     os.close(told)
     assert child.returncode == 129
     assert said == "to a pipe that is there\n"
+
+
+def test_an_error_keeps_its_code_when_the_terminal_is_gone() -> None:
+    """And a device that never was a terminal is not taken for one that was closed."""
+    code = (
+        "import os, sys\n"
+        "from vidcolor.cli import session\n"
+        "from vidcolor.errors import DiskFullError\n"
+        "os.write(int(sys.argv[1]), b'r')\n"
+        "os.read(int(sys.argv[2]), 1)\n"
+        "code = session.report_failure(DiskFullError('full'))\n"
+        "assert os.path.samestat(os.fstat(1), os.stat('/dev/zero'))\n"
+        "os._exit(code)\n"
+    )
+    screen, terminal = pty.openpty()
+    ready, told = os.pipe()
+    waits, go = os.pipe()
+    with (
+        open("/dev/zero", "wb") as device,
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(told), str(waits)],
+            stdout=device,
+            stderr=terminal,
+            pass_fds=[told, waits],
+            start_new_session=True,
+        ) as child,
+    ):
+        os.read(ready, 1)
+        os.close(terminal)
+        os.close(screen)
+        os.write(go, b"g")
+        child.wait(30)
+    for descriptor in (ready, told, waits, go):
+        os.close(descriptor)
+    assert child.returncode == DiskFullError.exit_code
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"), [(None, 0), (SystemExit(None), 0), (SystemExit(7), 7), (ValueError(), 1)]
+)
+def test_what_is_stuck_is_left_behind_however_the_program_ends(
+    monkeypatch: pytest.MonkeyPatch, raised: BaseException | None, code: int
+) -> None:
+    ended: list[int] = []
+
+    def app() -> None:
+        if raised is not None:
+            raise raised
+
+    monkeypatch.setattr(program, "app", app)
+    monkeypatch.setattr("vidcolor.stages.is_stalled", lambda: True)
+    monkeypatch.setattr("os._exit", ended.append)
+    with pytest.raises(SystemExit):
+        program.main()
+    assert ended == [code]
 
 
 def test_nohup_is_obeyed() -> None:

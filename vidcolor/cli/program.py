@@ -81,14 +81,18 @@ def main() -> NoReturn:
         # A terminal or log that knows only ASCII gets a question mark, not a crash.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    code: int | str = 1
     try:
         app()
+        code = 0
     except SystemExit as end:
-        _leave_behind_what_is_stuck(end.code)
+        code = 0 if end.code is None else end.code
         raise
     except Exception as error:
-        sys.exit(report_failure(error))
-    sys.exit(0)
+        code = report_failure(error)
+    finally:
+        _leave_behind_what_is_stuck(code)
+    sys.exit(code)
 
 
 def _leave_behind_what_is_stuck(code: object) -> None:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vidcolor.cli.console import clock, one_line, plain, print_json, stderr
 from vidcolor.cli.films import Job
@@ -45,7 +45,6 @@ class BarReporter(Reporter):
             task = shown.add_task("", total=None, name=one_line(job.source), note="opening")
 
             def show(event: ProgressEvent) -> None:
-                leave_terminal()  # of a job in the background, nobody tells when it is closed
                 total, done = extent(event)
                 shown.update(task, total=total, completed=done, note=note(event))
 
@@ -57,7 +56,17 @@ def bar() -> Progress:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
     from rich.table import Column
 
-    return Progress(
+    class Bar(Progress):
+        # Of a job in the background, nobody tells when its terminal is closed.
+        def update(self, *args: Any, **changes: Any) -> None:
+            leave_terminal()
+            super().update(*args, **changes)
+
+        def stop(self) -> None:
+            leave_terminal()
+            super().stop()
+
+    return Bar(
         TextColumn("{task.fields[name]}", markup=False, table_column=Column(no_wrap=True, ratio=1)),
         BarColumn(bar_width=20),
         TaskProgressColumn(),

@@ -69,6 +69,7 @@ def report_failure(error: Exception, about: str = "") -> int:
     -------
     The exit code that belongs to it.
     """
+    leave_terminal()  # an error about a terminal that is gone must not hide this one
     expected = isinstance(error, VidcolorError)
     text = str(error) if expected else BUG_LINE.format(kind=type(error).__name__, text=error)
     line = text if Path(about).name in text else f"{about}: {text}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,12 +26,16 @@ def stopping_signals() -> list[signal.Signals]:
     return [signal.SIGINT, signal.SIGTERM, hang_up]
 
 
+_terminals = {descriptor for descriptor in (1, 2) if os.isatty(descriptor)}
+"""Of stdout and stderr, those that were terminals at the start and have not been left."""
+
+
 def leave_terminal() -> None:
     """Where stdout or stderr is a terminal that was closed: write to nowhere, not into errors."""
-    for descriptor in (1, 2):
+    for descriptor in tuple(_terminals):
         with suppress(OSError):
-            is_device = stat.S_ISCHR(os.fstat(descriptor).st_mode)
-            if is_device and not os.isatty(descriptor):
+            if not os.isatty(descriptor):
+                _terminals.discard(descriptor)
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, descriptor)
                 os.close(nowhere)
