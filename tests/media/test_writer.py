@@ -345,6 +345,9 @@ def test_reserve_is_watched_while_writing(tmp_path: Path, monkeypatch: pytest.Mo
         frame = colored(next(iter(reader)), writer.plan.target)
         with pytest.raises(DiskFullError, match="left and at least"):
             writer.write(frame)
+        monkeypatch.setattr(writer_module, "RESERVE_BYTES", 0)
+        with pytest.raises(DiskFullError, match="left and at least"):  # it is remembered
+            writer.write(frame)
     assert names_in(tmp_path) == ["film.mp4"]
 
 

@@ -150,10 +150,10 @@ class FilmWriter:
         """
         self._check_usable()
         report = self.report
-        if report.frames % FREE_SPACE_CHECK_FRAMES == 0:
-            check_free_space(self._output.parent, RESERVE_BYTES)
         pts = self._increasing_pts(frame)
         with self._failure_remembered():
+            if report.frames % FREE_SPACE_CHECK_FRAMES == 0:
+                check_free_space(self._output.parent, RESERVE_BYTES)
             if self._encoder is None:
                 self._encoder = SegmentEncoder(
                     self._segments, self.plan, self._video, self._threads
