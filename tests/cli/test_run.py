@@ -18,6 +18,7 @@ from PIL import Image
 
 from tests.cli.conftest import Program, error_line, events
 from tests.synthetic import decode_luma, make_fields, make_film, plane_values
+from vidcolor.errors import StalledError
 
 
 def test_a_film_is_coloured_beside_itself(color: Program, film: Path) -> None:
@@ -53,6 +54,23 @@ def test_several_films_go_on_after_a_failure(color: Program, tmp_path: Path) -> 
     table = result.stdout.splitlines()[-5:]
     assert "2 coloured, 1 failed" in table[-1]
     assert "failed (6)" in "".join(table)
+
+
+def test_a_stalled_film_ends_the_batch(
+    color: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread may still hold the network."""
+    make_film(tmp_path / "a.mp4", frames=2)
+    make_film(tmp_path / "b.mp4", frames=2)
+
+    def stall(*_: object, **__: object) -> None:
+        monkeypatch.setattr("vidcolor.stages.is_stalled", lambda: True)
+        raise StalledError("the stage 'network' has not moved")
+
+    monkeypatch.setattr("vidcolor.jobs.run.color_film", stall)
+    result = color(tmp_path)
+    assert result.exit_code == StalledError.exit_code
+    assert result.stderr.count("has not moved") == 1
 
 
 def test_the_exit_code_is_the_first_failures(color: Program, tmp_path: Path) -> None:

@@ -78,14 +78,16 @@ class Batch:
         CheckpointError, DeviceError
             With several films: none of them could have been coloured.
         """
+        from vidcolor import stages
+
         colorizer = self._load() if len(self._jobs) > 1 else None
         outcomes: list[Outcome] = []
         for job in self._jobs:
             outcome = self._attempt(job, colorizer)
             outcomes.append(outcome)
             self._show(outcome)
-            if isinstance(outcome.error, Interrupted):
-                break
+            if isinstance(outcome.error, Interrupted) or stages.is_stalled():
+                break  # a stuck thread may still hold the network that all films share
         errors = [outcome.error for outcome in outcomes if outcome.error is not None]
         stopped = [error for error in errors if isinstance(error, Interrupted)]
         code = exit_code((stopped or errors)[0]) if errors else 0
