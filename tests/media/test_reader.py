@@ -576,6 +576,27 @@ def test_too_much_damage(tmp_path: Path) -> None:
         assert reader.report.undecodable_packets == 20
 
 
+@pytest.mark.parametrize("keep_partial", [False, True])
+def test_a_demuxer_that_fails_for_ever(tmp_path: Path, keep_partial: bool) -> None:
+    """It is left after a while, whatever limit decoding has."""
+
+    class Failing:
+        def demux(self, *_: object) -> Any:
+            raise av.error.InvalidDataError(1, "Invalid data")
+
+        def close(self) -> None:
+            pass
+
+    film = make_film(tmp_path / "film.mkv", frames=2)
+    endless = Limits(max_bad_packets=10**6)
+    with FilmReader(film, keep_partial=keep_partial, limits=endless) as reader:
+        reader._container.close()
+        reader._container = Failing()
+        with pytest.raises(SettingsError if keep_partial else CorruptInputError):
+            list(reader)
+    assert reader.report.undecodable_packets == 101
+
+
 @pytest.mark.parametrize(
     ("limits", "words"),
     [

@@ -25,6 +25,7 @@ from vidcolor.media.reader import FilmReader
 from vidcolor.media.safety import (
     DEMUXERS,
     check_input_path,
+    check_length,
     clean_text,
     limits_in_force,
     open_container,
@@ -259,3 +260,9 @@ def test_clean_text() -> None:
     assert clean_text("a\x1b[31mred\x07\r\nb") == "a [31mred b"
     assert clean_text("‮evil⁦\ud800 é") == "evil é"
     assert len(clean_text("x" * 100_000)) == 4096
+
+
+def test_a_long_limit_is_written_out() -> None:
+    limits = Limits(max_duration_s=2_592_000)
+    with pytest.raises(InputLimitError, match="allowed are 2592000 s"):
+        check_length(2_600_000, Path("film.mkv"), limits)

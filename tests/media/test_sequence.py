@@ -26,6 +26,7 @@ from vidcolor.errors import (
 from vidcolor.frames import ColorTags
 from vidcolor.media.probe import probe
 from vidcolor.media.reader import FilmReader
+from vidcolor.media.safety import limits_in_force
 from vidcolor.media.sequence import (
     SequenceReader,
     find_files,
@@ -213,6 +214,8 @@ def test_limits(tmp_path: Path) -> None:
         SequenceReader(path, rate=24, limits=Limits(max_frames=4))
     with pytest.raises(InputLimitError, match="64×48"):
         SequenceReader(path, rate=24, limits=Limits(max_pixels=100))
+    with limits_in_force(Limits(max_frames=4)), pytest.raises(InputLimitError):
+        find_files(path)
 
 
 def test_a_part(tmp_path: Path) -> None:

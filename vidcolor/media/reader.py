@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 MOST_UNREADABLE = 100
 """Failures in a row of the demuxer itself, which may fail at one place for ever, after which a film
-that may be partial counts as ended."""
+that may be partial counts as ended, and another is refused whatever `Limits.max_bad_packets` is."""
 
 END_TOLERANCE_S = 1.0
 """How much earlier than its header a film may end: headers are rounded, and some count sound."""
@@ -376,9 +376,11 @@ class FilmReader:
     def _packets(self) -> Iterator[Any]:
         """Packets of the video, the empty one that flushes the decoder last."""
         chosen = () if self._watch_all else (self._stream,)
+        unreadable = 0
         while True:
             try:
                 for packet in self._container.demux(*chosen):
+                    unreadable = 0
                     self._note_times(packet)
                     # `packet.stream_index` of the flush packet is 0 whatever its stream.
                     if packet.stream.index == self._stream.index:
@@ -394,8 +396,11 @@ class FilmReader:
                 return
             except av.FFmpegError as error:
                 # The demuxer goes on behind what it could not read, if there is anything.
+                unreadable += 1
                 self._count_failure(error)
-                if self._failures_in_a_row > max(MOST_UNREADABLE, self.limits.max_bad_packets):
+                if unreadable > MOST_UNREADABLE:
+                    if not self.keep_partial:
+                        raise self._too_damaged(error) from error
                     yield self._flush_packet()
                     return
 
@@ -417,11 +422,14 @@ class FilmReader:
         self.report.undecodable_packets += 1
         self._failures_in_a_row += 1
         if self._failures_in_a_row > self.limits.max_bad_packets and not self.keep_partial:
-            raise CorruptInputError(
-                f"{self.path}: {self._failures_in_a_row} packets in a row cannot be decoded "
-                f"after {self.report.frames} frames ({error.strerror or 'invalid data'}); copy it "
-                "again, or skip what is damaged with --keep-partial (or --limit max_bad_packets=N)"
-            ) from error
+            raise self._too_damaged(error) from error
+
+    def _too_damaged(self, error: av.FFmpegError) -> CorruptInputError:
+        return CorruptInputError(
+            f"{self.path}: {self._failures_in_a_row} packets in a row cannot be decoded "
+            f"after {self.report.frames} frames ({error.strerror or 'invalid data'}); copy it "
+            "again, or skip what is damaged with --keep-partial (or --limit max_bad_packets=N)"
+        )
 
     # Note [Is it all there].
 

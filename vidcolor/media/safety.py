@@ -301,8 +301,8 @@ def check_length(seconds: float, path: Path, limits: Limits) -> None:
     """
     if seconds > limits.max_duration_s:
         raise InputLimitError(
-            f"{path} lasts {seconds:.0f} s by its times, allowed are {limits.max_duration_s:g} s; "
-            f"they are damaged, or {raise_limit('max_duration_s')}"
+            f"{path} lasts {seconds:.0f} s by its times, allowed are "
+            f"{limits.max_duration_s:.10g} s; they are damaged, or {raise_limit('max_duration_s')}"
         )
 
 

@@ -63,8 +63,13 @@ def numbered_name(pattern: str, number: int) -> str:
     return SEQUENCE_NUMBER.sub(lambda match: f"{number:0{int(match[1] or 1)}d}", pattern)
 
 
-def find_files(pattern: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> NumberedFiles:
+def find_files(pattern: str | os.PathLike[str], limits: Limits | None = None) -> NumberedFiles:
     """All files that fit ``pattern``.
+
+    Parameters
+    ----------
+    limits:
+        What is refused; None is `vidcolor.media.safety.current_limits`.
 
     Raises
     ------
@@ -75,7 +80,7 @@ def find_files(pattern: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS)
     InputLimitError
         If there are too many.
     """
-    path = Path(pattern)
+    path, limits = Path(pattern), limits or current_limits()
     if path.suffix.lower() not in CODECS:
         raise NotMediaError(
             f"{path}: sequences of {path.suffix or 'no suffix'!r} are not read; "

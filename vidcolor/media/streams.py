@@ -35,7 +35,7 @@ from vidcolor.media.display_sets import JOINED_SUBTITLES, DisplaySets
 from vidcolor.media.metadata import clipped_chapters, kept_tags
 from vidcolor.media.plan import COVER_MIME_TYPES, IMAGE_SEQUENCE, OutputPlan, StreamPlan
 from vidcolor.media.probe import is_cover_art
-from vidcolor.media.safety import current_limits, open_container
+from vidcolor.media.safety import open_container
 from vidcolor.media.subtitles import SubtitleConverter
 from vidcolor.media.trial import add_copy, held_language
 from vidcolor.media.write_report import WriteReport
@@ -262,8 +262,7 @@ class StreamCopier:
     def _demuxed(self) -> Iterator[Any]:
         """All packets that can be read; a damaged place is counted and gone beyond."""
         failures_in_a_row = 0
-        most = max(MAX_CONSECUTIVE_FAILURES, current_limits().max_bad_packets)
-        while failures_in_a_row < most:
+        while failures_in_a_row < MAX_CONSECUTIVE_FAILURES:
             try:
                 for packet in self._input.demux():
                     failures_in_a_row = 0
