@@ -11,6 +11,7 @@ import pytest
 from tests.cli.conftest import Program, error_line
 from tests.synthetic import make_film
 from vidcolor.contact_sheet import GAP, TILE_WIDTH
+from vidcolor.errors import InputLimitError
 
 
 @pytest.fixture
@@ -97,3 +98,11 @@ def test_a_picture_of_the_film_is_spared(
     )
     assert result.exit_code == 21
     assert (tmp_path / "s_0001.png").read_bytes() == before
+
+
+def test_the_limits_of_a_preset_hold(vidcolor: Program, film: Path, tmp_path: Path) -> None:
+    preset = tmp_path / "small.toml"
+    preset.write_text("[limits]\nmax_frames = 4\n")
+    result = vidcolor("preview", film, "--at", "0.7", "--preset", preset)
+    assert result.exit_code == InputLimitError.exit_code
+    assert "vidcolor run --limit max_frames=N" in error_line(result)

@@ -73,6 +73,7 @@ def preview(
         from vidcolor.cli.films import check_film, check_rate, check_spares_inputs, is_sequence
         from vidcolor.cli.settings import build_settings
         from vidcolor.media.atomic import check_output, write_atomically
+        from vidcolor.media.safety import limits_in_force
         from vidcolor.media.sequence import find_files
 
         if contact_sheet == (at is not None):
@@ -98,10 +99,10 @@ def preview(
         if path.suffix.lower() != ".png":
             raise SettingsError(f"-o {path}: a preview is a PNG; give a name that ends in .png")
         check_output(Path(film), path, overwrite)
-        if is_sequence(film):
-            files = find_files(film)
-            check_spares_inputs(path, (str(files.path(number)) for number in files.numbers))
-        with stop_on_signals(lambda: None) as stop:
+        with limits_in_force(settings.limits), stop_on_signals(lambda: None) as stop:
+            if is_sequence(film):
+                files = find_files(film)
+                check_spares_inputs(path, (str(files.path(number)) for number in files.numbers))
             try:
                 picture = _draw(film, rate, settings, at, stop.event)
             except Interrupted:

@@ -82,6 +82,8 @@ def color_film(
     VidcolorError
         One of its subclasses; nothing is then left under the output's name, the source is
         untouched. Segments that were finished are kept in a hidden folder beside the output.
+        After a `StalledError` the stuck thread still runs and may hold ``colorizer``: load
+        another.
     """
     settings = settings or RunSettings()
     cancel = cancel or threading.Event()
