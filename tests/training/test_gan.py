@@ -10,6 +10,7 @@ import torch
 from tests.photographs.made import write_photo_shards
 from vidcolor.models.checkpoint import load_checkpoint
 from vidcolor.training.export import LAST_CHECKPOINT
+from vidcolor.training.gan import GanModule
 from vidcolor.training.recipe import Recipe, load_recipe
 from vidcolor.training.run import run_training
 
@@ -82,7 +83,21 @@ def test_the_weights_are_the_generators(straight: tuple[Path, dict]) -> None:
     assert "recipe" in loaded.info.training
 
 
-def test_decoded_bins_can_be_judged_too(shards: Path, tmp_path: Path) -> None:
+def test_decoded_bins_can_be_judged_too(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what the discriminator says reaches the layer that gives the logits."""
+    gradients: list[float] = []
+    judge = GanModule._adversarial
+
+    def judged(module: Any, *pictures: torch.Tensor) -> torch.Tensor:
+        loss = judge(module, *pictures)
+        weight = module.network.logits.weight
+        (gradient,) = torch.autograd.grad(loss, weight, retain_graph=True)
+        gradients.append(float(gradient.abs().max()))
+        return loss
+
+    monkeypatch.setattr(GanModule, "_adversarial", judged)
     changes = {
         "network.architecture": "filmnet",
         "loss.kind": "bins",
@@ -94,6 +109,8 @@ def test_decoded_bins_can_be_judged_too(shards: Path, tmp_path: Path) -> None:
     first, _ = rows(tmp_path)
     assert float(first["loss_classes"]) > 0
     assert float(first["loss_adversarial"]) > 0
+    assert len(gradients) == 2
+    assert min(gradients) > 0
 
 
 def test_a_resumed_run_is_the_same_run(
