@@ -82,6 +82,7 @@ def quick_recipe(**changes: Any) -> Recipe:
         "validation.size": 32,
         "validation.temperatures": (0.4, 1.0),
         "validation.gains": (1.0, 1.5),
+        "validation.tilts": (0.0,),
         "loss.prior_photos": 8,
     }
     return load_recipe("train-filmnet", {**small, **changes})
