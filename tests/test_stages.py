@@ -271,9 +271,17 @@ def test_a_program_that_was_stopped_for_a_while_has_not_stalled(monkeypatch):
     assert len(ticks) >= 4
 
 
+_threads_before: set[threading.Thread] = set()
+
+
+@pytest.fixture(autouse=True)
+def _remember_threads():
+    """Those of other tests, such as a network's pool, may live on."""
+    _threads_before.clear()
+    _threads_before.update(threading.enumerate())
+
+
 def join_all():
-    """Of stages, whose threads are daemons; those of a network's pool live on."""
-    for thread in threading.enumerate():
-        if thread.daemon and thread.name.startswith("vidcolor-"):
-            thread.join(60)
-            assert not thread.is_alive()
+    for thread in set(threading.enumerate()) - _threads_before:
+        thread.join(60)
+        assert not thread.is_alive()
