@@ -50,6 +50,9 @@ DECODINGS = (
     *(Decoding(0.38, gain) for gain in (0.8, 1.0, 1.25, 1.5)),
 )
 
+WARM_UP = 40
+"""Steps until the full rate."""
+
 SHARES = (0.55, 0.65)
 """Shares of the truth's colourfulness at which networks are compared."""
 
@@ -74,6 +77,10 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     "no-small-photos": {"extra_share": 0.0},
     "more-small-photos": {"extra_share": 0.4},
     "one-size": {"one_size": 128},
+    "big-batch": {"batch_factor": 2.0},
+    "small-batch": {"batch_factor": 0.5},
+    "no-average": {"optimizer.average_decay": 0.0},
+    "short-average": {"optimizer.average_decay": 0.98},
     "augmented": {"crop.rotation": 6.0, "crop.brightness": 0.15},
     "wide-crops": {"crop.min_area": 0.7},
     "slow-encoder": {"optimizer.encoder_rate": 5e-5},
@@ -85,7 +92,8 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     "gan-tail": _TAIL | {"gan": {"content": 10.0, "rate": 2e-4}},
     "strong-gan-tail": _TAIL | {"gan": {"content": 2.0, "rate": 2e-4}},
 }
-"""Changes by name; ``init``, ``extra_share``, ``one_size`` and ``after`` (the experiment whose
+"""Changes by name; ``init``, ``extra_share``, ``one_size``, ``batch_factor`` (of the pictures in a
+step; as many in all, and rates that follow its square root) and ``after`` (the experiment whose
 weights it begins with) are not fields of a recipe."""
 
 
@@ -112,12 +120,18 @@ def recipe_changes(name: str, steps: int, seed: int) -> dict[str, Any]:
         pixels = sum(p["share"] * p["batch"] * p["size"] ** 2 for p in phases)
         batch = round(pixels / size**2)
         phases = [{"share": 1.0, "size": size, "batch": batch, "extra_share": 0.15}]
+    if factor := wanted.pop("batch_factor", None):
+        phases = [{**phase, "batch": round(phase["batch"] * factor)} for phase in phases]
+        steps = round(steps / factor)
+        wanted["optimizer.rate"] = recipe.optimizer.rate * factor**0.5
+        wanted["optimizer.encoder_rate"] = recipe.optimizer.encoder_rate * factor**0.5
+        wanted["optimizer.warmup_steps"] = round(WARM_UP / factor)
     return {
         "max_steps": steps,
         "seed": seed,
         "phases": phases,
         "data.held_out_sources": (*recipe.data.held_out_sources, *UNFAMILIAR),
-        "optimizer.warmup_steps": 40,
+        "optimizer.warmup_steps": WARM_UP,
         "validation.every_steps": steps,
         "validation.photos": 64,
         "validation.pictures": 4,
