@@ -43,6 +43,16 @@ def _no_error_in_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert not errors, f"logged at ERROR: {errors}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is put into the user's own cache folder, nor taken from it."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))  # for programs that a test starts
+        patch.setattr("platformdirs.user_cache_path", lambda *_, **__: folder)
+        yield
+
+
 @pytest.fixture(scope="session")
 def untrained_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A default network with random weights, whose colours are far from grey, as a checkpoint."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 import skimage.data
 import torch
 
-from vidcolor.colorizer import MAX_ASPECT, Colorizer, pick_device
+from vidcolor.colorizer import LEAST_FRAMES_TO_COMPILE, MAX_ASPECT, Colorizer, pick_device
 from vidcolor.config import NetworkSettings
 from vidcolor.errors import DeviceError, DeviceMemoryError, SettingsError
 from vidcolor.models.base import Prediction
@@ -225,3 +226,55 @@ class TestFeatures:
         save_checkpoint(path, create("alpha", {}), name="alpha", licence="MIT")
         other = Colorizer(NetworkSettings(checkpoint=str(path), device="cpu"))
         assert other.features(lightness(64, 64)) is None
+
+
+class TestEngine:
+    @pytest.fixture
+    def settings(self, untrained_checkpoint: Path) -> NetworkSettings:
+        return NetworkSettings(checkpoint=str(untrained_checkpoint), device="cpu", short_side=64)
+
+    def test_a_long_film_is_worth_compiling_for(self, settings):
+        colorizer = Colorizer(settings)
+        grid = colorizer.grid(100, 64)
+        pictures = [lightness(grid.height, grid.width, seed) for seed in range(3)]
+        expected = colorizer.predict(pictures)
+        for frames in (None, LEAST_FRAMES_TO_COMPILE - 1):
+            colorizer.compile(grid, frames)
+            assert colorizer.engine(grid) == "torch"
+        colorizer.compile(grid, LEAST_FRAMES_TO_COMPILE)
+        assert colorizer.engine(grid).startswith("OpenVINO 20")
+        assert colorizer.engine(colorizer.grid(64, 64)) == "torch"
+        compiled = colorizer.predict(pictures)
+        for ab, again in zip(expected, compiled, strict=True):
+            assert ab.shape == again.shape
+            assert 0 < np.abs(ab - again).mean() < 0.2
+        np.testing.assert_array_equal(colorizer.predict(pictures[2:])[0], compiled[2])
+
+    def test_a_turned_picture(self, settings):
+        colorizer = Colorizer(settings)
+        grid = colorizer.grid(100, 64, rotation=90)
+        stored = lightness(grid.height, grid.width)
+        (expected,) = colorizer.predict([stored], grid.quarter_turns)
+        colorizer.compile(grid, LEAST_FRAMES_TO_COMPILE)
+        assert colorizer.engine(grid) != "torch"
+        (compiled,) = colorizer.predict([stored], grid.quarter_turns)
+        assert 0 < np.abs(compiled - expected).mean() < 0.2
+
+    def test_torch_if_that_is_wanted(self, settings):
+        colorizer = Colorizer(settings.model_copy(update={"engine": "torch"}))
+        grid = colorizer.grid(64, 64)
+        colorizer.compile(grid, 10**6)
+        assert colorizer.engine(grid) == "torch"
+
+    def test_without_openvino(self, settings, monkeypatch, caplog):
+        monkeypatch.setitem(sys.modules, "openvino", None)
+        colorizer = Colorizer(settings)
+        grid = colorizer.grid(64, 64)
+        colorizer.compile(grid, LEAST_FRAMES_TO_COMPILE)
+        assert colorizer.engine(grid) == "torch"
+        assert "torch runs the network, more slowly" in caplog.text
+        wanted = Colorizer(settings.model_copy(update={"engine": "openvino"}))
+        with pytest.raises(
+            DeviceError, match=r"cannot be imported.*use engine = 'auto' or 'torch'"
+        ):
+            wanted.compile(grid, None)

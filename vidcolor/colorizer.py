@@ -19,9 +19,10 @@ from vidcolor.color import lightness_table
 from vidcolor.config import NetworkSettings
 from vidcolor.errors import DamagedCheckpointError, DeviceError, DeviceMemoryError
 from vidcolor.frames import Plane
-from vidcolor.models.base import InputRules
+from vidcolor.models.base import ColorNetwork, InputRules
 from vidcolor.models.checkpoint import load_checkpoint
 from vidcolor.models.checkpoint_file import CheckpointInfo
+from vidcolor.models.compiled import CompiledNetwork, CompileError
 from vidcolor.models.inference import prepare_for_inference
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,10 @@ MAX_CPU_WORKERS = 16
 
 MAX_AUTO_BATCH = 32
 """Largest batch that is chosen by itself; more gains nothing."""
+
+LEAST_FRAMES_TO_COMPILE = 500
+"""Of a film. Compiling takes three seconds when a checkpoint is first used and half a second later;
+it saves some 12 ms of processor time for each frame."""
 
 _CUDA_BYTES_PER_PIXEL = 6000
 """Generous bound on the activation memory of the largest network, per input pixel."""
@@ -167,11 +172,60 @@ class Colorizer:
         self.stride = loaded.network.stride
         self.rules: InputRules = loaded.info.rules
         self.short_side = settings.short_side or self.rules.short_side
+        self._settings = settings
         self._wanted_batch = settings.batch_size
         self._micro_batch = 1
         self._pool = _one_thread_each(_cpu_workers()) if self.device.type == "cpu" else None
         self.halvings = 0
         """How often the batch was halved because the device ran out of memory."""
+        self._compiled: dict[tuple[int, int], CompiledNetwork] = {}
+
+    def engine(self, grid: NetworkGrid) -> str:
+        """What computes pictures of ``grid``: torch, or OpenVINO with its version."""
+        compiled = self._compiled.get(self._padded(grid))
+        return compiled.version if compiled else "torch"
+
+    def compile(self, grid: NetworkGrid, frames: int | None) -> None:
+        """Get ready for a film of so many frames, None if that is not known.
+
+        Compiles the network for pictures of ``grid`` if that pays, see `NetworkSettings.engine`.
+
+        Raises
+        ------
+        DeviceError
+            If OpenVINO was asked for and is of no use.
+        """
+        wanted, size = self._settings.engine, self._padded(grid)
+        pays = (frames or 0) >= LEAST_FRAMES_TO_COMPILE
+        if self._pool is None or size in self._compiled or wanted == "torch":
+            return
+        if not pays and wanted != "openvino":
+            return
+        height, width = size
+        try:
+            self._compiled[size] = self._pool.submit(
+                CompiledNetwork,
+                self.network,
+                self._loaded_again,
+                self.info.sha256,
+                height=height,
+                width=width,
+                workers=_cpu_workers(),
+            ).result()
+        except CompileError as error:
+            if wanted == "openvino":
+                raise DeviceError(f"{error}; use engine = 'auto' or 'torch'") from error
+            log.warning("%s; torch runs the network, more slowly", error)
+
+    def _loaded_again(self) -> ColorNetwork:
+        return prepare_for_inference(load_checkpoint(self._settings.checkpoint).network)
+
+    def _padded(self, grid: NetworkGrid) -> tuple[int, int]:
+        """(height, width) of pictures of ``grid`` as the network gets them, upright."""
+        step = self.rules.multiple_of
+        sides = (grid.width, grid.height) if grid.quarter_turns % 2 else (grid.height, grid.width)
+        height, width = (side + -side % step for side in sides)
+        return height, width
 
     def grid(
         self,
@@ -332,16 +386,23 @@ class Colorizer:
             cv2.copyMakeBorder(np.ascontiguousarray(p), 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
             for p in pictures
         ]
-        padded += [padded[-1]] * (self._micro_batch - len(padded))
-        # (N, h, w) -> (N, 1, h, w)
-        L = torch.from_numpy(np.stack(padded)).unsqueeze(1).to(self.device)
-        L = L.contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            ab = self.network(L).ab
+        compiled = self._compiled.get((height + bottom, width + right))
+        if compiled is not None:
+            ab = torch.cat([compiled(picture) for picture in padded])
+        else:
+            ab = self._run_torch(padded)
         ab = ab[: len(pictures), :, : height // self.stride, : width // self.stride]
         planes = ab.float().cpu().numpy()
         self._check_finite(planes)
         return list(planes)
+
+    def _run_torch(self, padded: list[npt.NDArray[np.float32]]) -> torch.Tensor:
+        padded = padded + [padded[-1]] * (self._micro_batch - len(padded))
+        # (N, h, w) -> (N, 1, h, w)
+        L = torch.from_numpy(np.stack(padded)).unsqueeze(1).to(self.device)
+        with torch.inference_mode():
+            ab: torch.Tensor = self.network(L.contiguous(memory_format=torch.channels_last)).ab
+        return ab
 
     def _check_finite(self, planes: npt.NDArray[np.float32]) -> None:
         if not np.isfinite(planes).all():

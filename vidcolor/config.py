@@ -56,6 +56,11 @@ class NetworkSettings(_Settings):
     """Name of a shipped checkpoint, or a path to a ``.safetensors`` file."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
+    engine: Literal["auto", "torch", "openvino"] = "auto"
+    """What runs the network on a CPU. ``auto`` is OpenVINO, which takes half the time, for films
+    of at least `vidcolor.colorizer.LEAST_FRAMES_TO_COMPILE` frames, and torch where OpenVINO is
+    missing or fails, for shorter films, for stills and on all other devices. The two differ in the
+    last bits."""
     batch_size: int | None = Field(default=None, ge=1, le=1024)
     """Frames given to the network at a time; None is what fits a GPU, or one for each CPU core."""
     short_side: int | None = Field(default=None, ge=32, le=2048)

@@ -156,6 +156,9 @@ class FilmRun:
         self.grid: NetworkGrid = colorizer.grid(
             video.width, video.height, video.sample_aspect_ratio, video.rotation
         )
+        colorizer.compile(self.grid, self.info.frames_from_header)
+        self.engine = colorizer.engine(self.grid)
+        """What runs the network."""
         self.repeats = RepeatFinder(video.layout.bit_depth)
         self.frames_repeated = 0
         """Of the film, those that did not go through the network."""
@@ -543,6 +546,7 @@ class FilmRun:
             checkpoint_licence=self.colorizer.info.licence,
             device=str(self.colorizer.device),
             precision=self.colorizer.precision,
+            engine=self.engine,
             frames_in=len(self.pts),
             frames_out=verification.frames,
             frames_resumed=self.first_frame,

@@ -144,6 +144,15 @@ class MediaInfo:
     notices: tuple[str, ...] = ()
     """What the user should know: guesses, odd tags."""
 
+    @property
+    def frames_from_header(self) -> int | None:
+        """How many frames the film has by its header's count, or by length and rate."""
+        video = self.video
+        seconds = video.duration_from_header_s or self.duration_from_header_s
+        if video.num_frames_from_header is None and seconds and video.average_rate:
+            return round(seconds * video.average_rate)
+        return video.num_frames_from_header
+
 
 @dataclass(frozen=True, slots=True)
 class FieldReport:

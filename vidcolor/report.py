@@ -44,6 +44,8 @@ class RunReport:
     checkpoint_licence: str
     device: str
     precision: str
+    engine: str
+    """What ran the network: torch, or OpenVINO and its version."""
     frames_in: int
     """Frames that the decoder yielded."""
     frames_out: int
@@ -172,10 +174,8 @@ def read_notices(read: ReadReport) -> list[str]:
 def expected_frames(info: MediaInfo, settings: RunSettings) -> int | None:
     """How many frames the header lets us expect; None when it does not say."""
     video = info.video
-    total = video.num_frames_from_header
+    total = info.frames_from_header
     seconds = video.duration_from_header_s or info.duration_from_header_s
-    if total is None and seconds and video.average_rate:
-        total = round(seconds * video.average_rate)
     if total is None or not seconds or not (settings.start_s or settings.duration_s):
         return total
     shown = min(settings.duration_s or seconds, max(0.0, seconds - settings.start_s))

@@ -129,6 +129,27 @@ def test_an_interrupted_run_gives_the_same_film(
         assert luma["source_sha256"] == luma["read_back_sha256"] == whole.source_luma_sha256
 
 
+def test_a_compiled_network_too_gives_the_same_film(
+    film: Path, tmp_path: Path, untrained_checkpoint: Path
+) -> None:
+    settings = settings_of(
+        "archive",
+        network__checkpoint=str(untrained_checkpoint),
+        network__device="cpu",
+        network__short_side=64,
+        network__engine="openvino",
+    )
+    whole = color_film(film, tmp_path / "whole.mkv", settings)
+    assert whole.engine.startswith("OpenVINO")
+    output = tmp_path / "out.mkv"
+    stop_after(70, film, output, settings, Colorizer(settings.network))
+    report = color_film(film, output, settings)
+    assert report.frames_resumed > 0
+    assert content(output) == content(tmp_path / "whole.mkv")
+    by_torch = override(settings, {"network.engine": "torch"})
+    assert color_film(film, tmp_path / "torch.mkv", by_torch).engine == "torch"
+
+
 def test_a_run_that_was_stopped_while_it_was_checked(
     film: Path, tmp_path: Path, colorizer: Colorizer
 ) -> None:

@@ -58,7 +58,7 @@ def _frames(report: RunReport) -> str:
 def _network(report: RunReport) -> str:
     spared = report.frames_repeated
     repeats = f"; spared {spared} frames that repeat the one before" if spared else ""
-    return f"{report.checkpoint} on {report.device} ({report.precision}){repeats}"
+    return f"{report.checkpoint} on {report.device} ({report.precision}, {report.engine}){repeats}"
 
 
 def _luma(report: RunReport) -> str:

@@ -44,13 +44,15 @@ def run_facts(
     settings: RunSettings,
     plan: OutputPlan,
     colorizer: Colorizer,
+    engine: str,
     shots: ShotList | None,
 ) -> dict[str, Any]:
     """What an unfinished run must have in common with one that goes on with its work.
 
     Looks and edits have a say in single segments only; see `vidcolor.jobs.changes`.
 
-    On a CPU the number of threads and the versions of the libraries decide the last bits.
+    ``engine`` is what runs the network. On a CPU the number of threads and the versions of the
+    libraries decide the last bits.
 
     Raises
     ------
@@ -69,7 +71,7 @@ def run_facts(
         "shots": shots and [(s.start_s, s.begins, s.transition_s) for s in shots.shots],
         "plan": {"codec": plan.codec, "options": plan.options, "target": repr(plan.target)},
         "weights": colorizer.info.sha256,
-        "device": [device, colorizer.precision, torch.get_num_threads(), os.cpu_count()],
+        "device": [device, colorizer.precision, engine, torch.get_num_threads(), os.cpu_count()],
         "versions": {
             "vidcolor": __version__,
             **{name: str(import_module(name).__version__) for name in LIBRARIES},

@@ -113,7 +113,7 @@ def color_film(
         made_by = provenance(colorizer.info.name, colorizer.info.sha256)
         plan = replace(plan, provenance=made_by)
         run = FilmRun(reader, plan, settings, colorizer, shots, on_progress, cancel)
-        facts = run_facts(reader.info, settings, plan, colorizer, shots)
+        facts = run_facts(reader.info, settings, plan, colorizer, run.engine, shots)
         replaces = target_path.exists()
         with contextlib.ExitStack() as stack:
             job = segments = None

@@ -78,13 +78,15 @@ def least_size(source: MediaInfo, plan: OutputPlan, part: float = 1.0) -> int:
     part:
         How much of the film is coloured, 0…1.
     """
-    video = source.video
-    frames = video.num_frames_from_header
-    if frames is None and video.average_rate and source.duration_from_header_s:
-        frames = round(source.duration_from_header_s * video.average_rate)
     family = "prores" if plan.codec in VIDEO_RANGE_ONLY else plan.codec
     per_sample = LEAST_BYTES_PER_SAMPLE.get(family, LEAST_BYTES_PER_SAMPLE["other"])
-    return round((frames or 0) * part * plan.target.width * plan.target.height * per_sample)
+    return round(
+        (source.frames_from_header or 0)
+        * part
+        * plan.target.width
+        * plan.target.height
+        * per_sample
+    )
 
 
 def part_of(source: MediaInfo, start_s: float, duration_s: float | None) -> float:

@@ -66,6 +66,21 @@ class ColorNetwork(nn.Module, ABC):
             networks that cannot use hints raise ``ValueError``.
         """
 
+    def trunk(self, L: Tensor) -> tuple[Tensor, ...]:
+        """All of `forward` that can be traced and compiled; `finish` makes ab of it.
+
+        Parameters
+        ----------
+        L:
+            As for `forward`.
+        """
+        return (self.forward(L).ab,)
+
+    def finish(self, *outputs: Tensor) -> Tensor:
+        """(N, 2, h/s, w/s) float32 ab of what `trunk` returns."""
+        (ab,) = outputs
+        return ab
+
     def features(self, L: Tensor) -> Tensor | None:
         """(N, C, h/n, w/n) by which cells of different pictures can be compared; None if the
         network has none to offer.

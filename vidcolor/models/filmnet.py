@@ -314,7 +314,7 @@ class FilmNet(ColorNetwork):
             As for `forward`.
         """
         decoded, global_vector = self._features(L)
-        residual = RESIDUAL_LIMIT * torch.tanh(self.residual(decoded).float())
+        residual = self._residual(decoded)
         return TrainingOutput(self.logits(decoded), residual, self.histogram(global_vector))
 
     def forward(self, L: Tensor, hints: Tensor | None = None) -> Prediction:
@@ -326,10 +326,21 @@ class FilmNet(ColorNetwork):
             With hints, or for a size that is not a multiple of 32.
         """
         refuse_hints(self.architecture, hints)
-        decoded, _ = self._features(L)
-        logits = self.logits(decoded)
-        residual = RESIDUAL_LIMIT * torch.tanh(self.residual(decoded).float())
+        logits, residual = self.trunk(L)
         return Prediction(ab=self.decode(logits, residual), logits=logits)
+
+    def trunk(self, L: Tensor) -> tuple[Tensor, Tensor]:
+        """See `ColorNetwork.trunk`: the logits, and the residual in float32."""
+        decoded, _ = self._features(L)
+        return self.logits(decoded), self._residual(decoded)
+
+    def finish(self, *outputs: Tensor) -> Tensor:
+        """See `ColorNetwork.finish`."""
+        logits, residual = outputs
+        return self.decode(logits, residual)
+
+    def _residual(self, decoded: Tensor) -> Tensor:
+        return RESIDUAL_LIMIT * torch.tanh(self.residual(decoded).float())
 
     def decode(self, logits: Tensor, residual: Tensor) -> Tensor:
         """(N, 2, h, w) ab from both heads, with the present temperature, gain and vividness."""

@@ -1,0 +1,187 @@
+"""A network compiled by OpenVINO for pictures of one size: on a CPU half of torch's time.
+
+Note [What is compiled]
+    `ColorNetwork.trunk`, tensors to tensors, with float32 weights, for any size of picture. That
+    takes seconds, so it is kept in the user's cache folder under the digest of the weights. Turning
+    it into code for one size takes a third of a second and is done in each run. What the user may
+    set, as the vividness, is in `ColorNetwork.finish`, which stays torch's.
+
+    Tracing sees what a network does with one picture, and may take a number of that picture for a
+    constant. So each compiled network is compared with torch on a picture of its size before it is
+    used.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+import torch
+from torch import Tensor, nn
+
+from vidcolor.models.base import ColorNetwork
+
+log = logging.getLogger(__name__)
+
+MOST_DIFFERENCE = 0.5
+"""Mean difference from torch's ab, CIE units, above which a compiled network is not used. In
+bfloat16 FilmNet's differ by 0.1."""
+
+TRACED_SIDE = 64
+"""Least side in pixels of the picture that a network is traced with."""
+
+
+class CompileError(Exception):
+    """OpenVINO is not there, or cannot compile this network; torch can still run it."""
+
+
+class CompiledNetwork:
+    """A network for L* pictures of one size, one at a time, from any number of threads.
+
+    Each picture is computed by one thread, so that neither the number of cores nor what else is
+    computed can change a result.
+
+    Parameters
+    ----------
+    network:
+        On the CPU, ready for inference, in float32 or bfloat16; finishes what was compiled, which
+        computes in the same type.
+    load:
+        Gives the network again, ready for inference in float32.
+    key:
+        Digest of its weights.
+    height, width:
+        Of the pictures, multiples of the network's own step.
+    workers:
+        Threads that will call at the same time.
+
+    Raises
+    ------
+    CompileError
+        If OpenVINO is not installed, fails, or computes something else than torch.
+    """
+
+    def __init__(
+        self,
+        network: ColorNetwork,
+        load: Callable[[], ColorNetwork],
+        key: str,
+        *,
+        height: int,
+        width: int,
+        workers: int,
+    ) -> None:
+        try:
+            import openvino
+        except ImportError as error:
+            raise CompileError(f"OpenVINO cannot be imported: {error}") from error
+        self.version = f"OpenVINO {openvino.__version__.split('-')[0]}"
+        self._network = network
+        self._threads = threading.local()
+        precision = "bf16" if network.dtype is torch.bfloat16 else "f32"
+        try:
+            core = openvino.Core()
+            model = _model(openvino, core, load, key)
+            model.reshape([1, 1, height, width])
+            self._compiled = core.compile_model(
+                model,
+                "CPU",
+                {
+                    "NUM_STREAMS": workers,
+                    "INFERENCE_NUM_THREADS": workers,
+                    "INFERENCE_PRECISION_HINT": precision,
+                    "ENABLE_CPU_PINNING": False,
+                },
+            )
+            difference = self._difference(height, width)
+        except Exception as error:  # whatever its converter meets in a network
+            raise CompileError(
+                f"OpenVINO cannot compile {network.architecture}: {error}"
+            ) from error
+        if not difference <= MOST_DIFFERENCE:
+            raise CompileError(
+                f"{network.architecture} compiled by OpenVINO differs from torch by "
+                f"{difference:.2f} CIE units on average"
+            )
+
+    def __call__(self, lightness: npt.NDArray[np.float32]) -> Tensor:
+        """ab (1, 2, h/s, w/s) float32 for one (h, w) L* picture of the right size."""
+        request = getattr(self._threads, "request", None)
+        if request is None:
+            request = self._threads.request = self._compiled.create_infer_request()
+        outputs = request.infer([np.ascontiguousarray(lightness)[None, None]])
+        with torch.inference_mode():
+            # Views of the request's own memory, which the next picture will overwrite.
+            tensors = (torch.from_numpy(outputs[n]) for n in range(len(outputs)))
+            return self._network.finish(*(tensor.permute(0, 3, 1, 2) for tensor in tensors))
+
+    def _difference(self, height: int, width: int) -> float:
+        """Mean difference from torch on a picture with edges, a gradient and grain."""
+        rng = np.random.default_rng(0)
+        y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+        picture = 30 + 50 * x / width + 15 * np.sign(np.sin(y / 9) * np.sin(x / 13))
+        picture += rng.normal(0, 2, picture.shape)
+        L = np.clip(picture, 0, 100).astype(np.float32)
+        with torch.inference_mode():
+            expected = self._network(torch.from_numpy(L)[None, None]).ab
+        return float((self(L) - expected.float()).abs().mean())
+
+
+class _Trunk(nn.Module):
+    """The trunk with channels last, as it is computed and as `ColorNetwork.finish` is fastest."""
+
+    def __init__(self, network: ColorNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, L: Tensor) -> tuple[Tensor, ...]:
+        return tuple(output.permute(0, 2, 3, 1) for output in self.network.trunk(L))
+
+
+def _model(openvino: Any, core: Any, load: Callable[[], ColorNetwork], key: str) -> Any:
+    """OpenVINO's form of the network, from the cache or converted and put there.
+
+    Always as it is read from a file: saving simplifies it further, which changes last bits.
+    """
+    folder = platformdirs.user_cache_path("vidcolor", appauthor=False)
+    kept = folder / f"{key[:20]}-{openvino.__version__.replace('/', '_')}.xml"
+    try:
+        return core.read_model(kept)
+    except Exception as error:  # it is not there yet, or damaged
+        log.debug("%s cannot be used: %s", kept, error)
+    log.info("converting the network for OpenVINO; it is kept in %s", folder)
+    model = _converted(openvino, load())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            new = Path(scratch) / kept.name
+            openvino.save_model(model, new, compress_to_fp16=False)
+            # The weights first: without the other file they mean nothing.
+            os.replace(new.with_suffix(".bin"), kept.with_suffix(".bin"))
+            os.replace(new, kept)
+        return core.read_model(kept)
+    except (OSError, RuntimeError) as error:
+        log.info("the converted network cannot be kept in %s: %s", folder, error)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        openvino.save_model(model, Path(scratch) / kept.name, compress_to_fp16=False)
+        return core.read_model(Path(scratch) / kept.name)
+
+
+def _converted(openvino: Any, network: ColorNetwork) -> Any:
+    side = max(TRACED_SIDE, network.rules.multiple_of)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer's, about what stays constant
+        return openvino.convert_model(
+            _Trunk(network).eval(),
+            example_input=torch.full((1, 1, side, side), 50.0),
+            input=[1, 1, -1, -1],
+        )
