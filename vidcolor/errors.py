@@ -35,6 +35,7 @@ VidcolorError
 ├── DeviceMemoryError              42   out of memory even with a batch of one
 ├── MissingExtraError              43   an optional package is not installed
 ├── StalledError                   44   a stage of a run does not move any more
+├── StdoutClosedError              45   nobody reads stdout any more
 ├── PhotoSetError              50   no usable photographs in a set
 ├── TrainingDivergedError          51   the loss is no longer a number
 └── Interrupted                   130   Ctrl-C (143 for SIGTERM, 129 for a closed terminal)
@@ -262,6 +263,12 @@ class StalledError(VidcolorError):
     """A stage of a run has given no sign of life for too long; its thread may still be stuck."""
 
     exit_code = 44
+
+
+class StdoutClosedError(VidcolorError):
+    """What a command prints, its progress too, goes into a pipe that nobody reads any more."""
+
+    exit_code = 45
 
 
 class PhotoSetError(VidcolorError):

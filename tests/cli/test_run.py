@@ -343,6 +343,25 @@ def test_a_signal_ends_the_program_and_leaves_nothing_behind(
     assert b"Traceback" not in said
 
 
+def test_a_reader_of_progress_that_goes_away_ends_the_run(
+    long_film: Path, checkpoint: Path
+) -> None:
+    other = make_film(long_film.with_name("never_begun.mkv"), frames=2)
+    options = [str(long_film), str(other), "--checkpoint", str(checkpoint), "--progress", "json"]
+    command = [sys.executable, "-m", "vidcolor", "run", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert process.returncode == 45
+    assert "vidcolor: error: " in said
+    assert "nobody reads stdout any more" in said
+    assert "Traceback" not in said
+    assert not list(long_film.parent.glob("*.color.*"))
+
+
 def test_the_summary_says_that_luma_was_deinterlaced(color: Program, tmp_path: Path) -> None:
     film = make_fields(tmp_path / "film.mkv", frames=8)
     result = color(film, "--deinterlace", "bwdif")

@@ -22,7 +22,7 @@ from vidcolor.cli.session import exit_code, report_failure
 from vidcolor.cli.signals import stop_on_signals
 from vidcolor.cli.summary import Outcome, print_outcomes, print_report, report_rows
 from vidcolor.config import RunSettings
-from vidcolor.errors import Interrupted, SettingsError
+from vidcolor.errors import Interrupted, SettingsError, StdoutClosedError
 
 if TYPE_CHECKING:
     from vidcolor.colorizer import Colorizer
@@ -86,8 +86,9 @@ class Batch:
             outcome = self._attempt(job, colorizer)
             outcomes.append(outcome)
             self._show(outcome)
-            if isinstance(outcome.error, Interrupted) or stages.is_stalled():
-                break  # a stuck thread may still hold the network that all films share
+            # A stuck thread may still hold the network that all films share.
+            if isinstance(outcome.error, Interrupted | StdoutClosedError) or stages.is_stalled():
+                break
         errors = [outcome.error for outcome in outcomes if outcome.error is not None]
         stopped = [error for error in errors if isinstance(error, Interrupted)]
         code = exit_code((stopped or errors)[0]) if errors else 0

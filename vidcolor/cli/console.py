@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Iterable
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from vidcolor.errors import StdoutClosedError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -67,9 +70,23 @@ def print_error(message: object) -> None:
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """Write ``value`` as one line of JSON to stdout."""
+    """Write ``value`` as one line of JSON to stdout.
+
+    Raises
+    ------
+    StdoutClosedError
+        If nobody reads it any more; what is written there afterwards goes nowhere.
+    """
     # ASCII only: a file name need not be valid Unicode, nor stdout able to show it.
-    print(json.dumps(jsonable(value)), flush=True)
+    try:
+        print(json.dumps(jsonable(value)), flush=True)
+    except BrokenPipeError:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        raise StdoutClosedError(
+            "nobody reads stdout any more, so vidcolor has stopped; run it again with a reader "
+            "that stays, or write to a file"
+        ) from None
 
 
 def jsonable(value: Any) -> Any:
