@@ -4,9 +4,9 @@
 
 Every run is a fresh process on an otherwise idle machine; times are from when the checkpoint is
 loaded until the verified film has its name. Those of the lengths include what only the first frames
-of a process cost; before all others a few frames were coloured. To the sizes a line is fitted, ms/frame = a + b ·
-megapixels, by least squares of the relative errors; what a feature film and an archive take follows
-from a size's own measurement, or from the line if it was not measured.
+of a process cost; before all others a few frames were coloured. To the sizes a line is fitted,
+ms/frame = a + b · megapixels, by least squares of the relative errors; what a feature film and an
+archive take follows from a size's own measurement, or from the line if it was not measured.
 
 Processes colour equal pieces of one film side by side, as by ``--start`` and ``--duration``, each
 bound to its own share of the cores. Their rate is that of all frames, from when all are ready until
