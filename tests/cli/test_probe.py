@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -88,3 +90,16 @@ def test_fields_are_told(vidcolor: Program, tmp_path: Path) -> None:
     assert (fields["found"], fields["pulldown"], fields["marked"]) == ("tff", "hard", None)
     plain = make_film(tmp_path / "b.mkv")
     assert "fields progressive" in " ".join(vidcolor("probe", plain).stdout.split())
+
+
+def test_probing_does_not_load_torch(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.mp4")
+    code = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from vidcolor.cli import app\n"
+        f"assert CliRunner().invoke(app, ['probe', {str(film)!r}]).exit_code == 0\n"
+        "print('torch' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

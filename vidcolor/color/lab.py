@@ -1,19 +1,23 @@
 """Torch colour maths: sRGB, luma and CIE L*a*b*, for training and for networks.
 
 All functions work on float32 or float64 tensors of any device and are differentiable
-everywhere. The white is D65 and the primaries are those of sRGB (= BT.709).
+everywhere. The white is D65 and the primaries are those of sRGB (= BT.709). Torch is imported
+where it is needed: ``vidcolor probe`` and others need this package, but not torch, which takes
+longer to load than they run.
 """
 
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from vidcolor.color.primaries import luma_weights, rgb_to_relative_xyz
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BT709 = 1
 """H.273's code point of the BT.709 matrix and primaries, shared by sRGB."""
@@ -31,13 +35,13 @@ def srgb_to_linear(x: Tensor) -> Tensor:
     Source: IEC 61966-2-1:1999, 5.2.
     """
     curve = ((x.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4
-    return torch.where(x <= 0.04045, x / 12.92, curve)
+    return (x / 12.92).where(x <= 0.04045, curve)
 
 
 def linear_to_srgb(x: Tensor) -> Tensor:
     """Inverse of `srgb_to_linear`, elementwise."""
     curve = 1.055 * x.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
-    return torch.where(x <= 0.0031308, x * 12.92, curve)
+    return (x * 12.92).where(x <= 0.0031308, curve)
 
 
 def rgb_to_luma(rgb: Tensor) -> Tensor:
@@ -82,6 +86,8 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
 
     Source: CIE 15:2004, 8.2.1, with D65.
     """
+    import torch
+
     matrix = rgb.new_tensor(_rgb_to_xyz())
     # (3, 3) · (*, 3, H, W) -> (*, 3, H, W), XYZ over that of white
     xyz = torch.einsum("ij,...jhw->...ihw", matrix, srgb_to_linear(rgb))
@@ -101,6 +107,8 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
     -------
     (*, 3, H, W) sRGB-coded.
     """
+    import torch
+
     lightness, a, b = lab.unbind(dim=-3)
     fy = (lightness + 16.0) / 116.0
     xyz = _lab_f_inverse(torch.stack((fy + a / 500.0, fy, fy - b / 200.0), dim=-3))
@@ -115,8 +123,8 @@ def _rgb_to_xyz() -> npt.NDArray[np.float64]:
 
 def _lab_f(t: Tensor) -> Tensor:
     root = t.clamp(min=LAB_EPSILON) ** (1 / 3)
-    return torch.where(t > LAB_EPSILON, root, LAB_SLOPE * t + 4 / 29)
+    return root.where(t > LAB_EPSILON, LAB_SLOPE * t + 4 / 29)
 
 
 def _lab_f_inverse(f: Tensor) -> Tensor:
-    return torch.where(f > 6 / 29, f**3, (f - 4 / 29) / LAB_SLOPE)
+    return (f**3).where(f > 6 / 29, (f - 4 / 29) / LAB_SLOPE)
