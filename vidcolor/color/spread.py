@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from scipy.sparse.linalg import splu
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -95,6 +98,10 @@ def _minimum(
     fade: float,
 ) -> npt.NDArray[np.float64]:
     """(K, h, w) for K planes of targets, each by itself."""
+    # Loaded here: only films and photos with hints or edited keyframes need it.
+    from scipy import sparse
+    from scipy.sparse.linalg import splu
+
     ties = _ties(luma)
     pull = HINT_WEIGHT * given.ravel()
     own = np.asarray(ties.sum(axis=1)).ravel() + pull + fade / luma.size
@@ -112,6 +119,8 @@ def _minimum(
 
 def _ties(luma: npt.NDArray[np.float64]) -> sparse.csr_array:
     """(cells, cells) symmetric weights between neighbours."""
+    from scipy import sparse
+
     index = np.arange(luma.size).reshape(luma.shape)
     ones = np.concatenate([index[one].ravel() for one, _ in _NEIGHBORS])
     others = np.concatenate([index[other].ravel() for _, other in _NEIGHBORS])
