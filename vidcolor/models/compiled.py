@@ -118,11 +118,12 @@ class CompiledNetwork:
         request = getattr(self._threads, "request", None)
         if request is None:
             request = self._threads.request = self._compiled.create_infer_request()
-        outputs = request.infer([np.ascontiguousarray(lightness)[None, None]])
+        picture = np.ascontiguousarray(lightness)[None, None]
+        outputs = request.infer([picture], share_inputs=True, share_outputs=True)
         with torch.inference_mode():
-            # Views of the request's own memory, which the next picture will overwrite.
             tensors = (torch.from_numpy(outputs[n]) for n in range(len(outputs)))
-            return self._network.finish(*(tensor.permute(0, 3, 1, 2) for tensor in tensors))
+            ab = self._network.finish(*(tensor.permute(0, 3, 1, 2) for tensor in tensors))
+        return ab.clone()  # it may be the request's own memory, for the next picture
 
     def _difference(self, height: int, width: int) -> float:
         """Mean difference from torch on a picture with edges, a gradient and grain."""
