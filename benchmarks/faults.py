@@ -61,6 +61,9 @@ DISK_MB = 64
 GRACE_S = 240.0
 """After which a run counts as hung."""
 
+AT_ONCE_S = 2.0
+"""What a second signal may take, and how long the first is waited for."""
+
 SHIM = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -109,8 +112,9 @@ else:
     run, calls = module.Colorizer._run, []
     def fail(self, pictures):
         calls.append(1)
-        if len(calls) > 30:
+        if len(calls) > 20:
             if kind == "hangs":
+                print("injected: hangs", file=sys.stderr, flush=True)
                 time.sleep(3600)
             raise torch.OutOfMemoryError("CUDA out of memory (injected)")
         return run(self, pictures)
@@ -134,6 +138,8 @@ class Scene:
     program: list[str] = field(default_factory=lambda: [sys.executable, "-m", "vidcolor"])
     terminal: int | None = None
     process: Any = None
+    problems: list[str] = field(default_factory=list)
+    """What was wrong while the fault happened."""
 
     @property
     def outputs(self) -> Path:
@@ -226,7 +232,7 @@ class Fault:
     """The output is not that of the whole film, but right."""
 
 
-def signalled(*numbers: signal.Signals, frames: int = 0, joining: bool = False) -> Inject:
+def signalled(number: signal.Signals, frames: int = 0, joining: bool = False) -> Inject:
     def inject(scene: Scene) -> None:
         scene.start()
         if joining:
@@ -235,11 +241,27 @@ def signalled(*numbers: signal.Signals, frames: int = 0, joining: bool = False) 
             scene.wait_for_frames(frames)
         else:
             scene.wait_for(lambda: bool(list(scene.outputs.glob(".*.vidcolor/*.nut"))))
-        for number in numbers:
-            scene.send(number)
-            time.sleep(0.05)
+        scene.send(number)
 
     return inject
+
+
+def second_signal(scene: Scene) -> Callable[[], None]:
+    """SIGINT while a stage hangs, which it cannot end; then another."""
+    usual = scene.program
+    scene.program = [sys.executable, "-c", INJECTED, "hangs"]
+    scene.start()
+    scene.wait_for(lambda: b"injected: hangs" in (scene.folder / "errors").read_bytes())
+    scene.send(signal.SIGINT)
+    time.sleep(AT_ONCE_S)
+    if scene.process.poll() is not None:
+        scene.problems.append("it had ended before the second signal")
+    scene.send(signal.SIGINT)
+    try:
+        scene.process.wait(AT_ONCE_S)
+    except subprocess.TimeoutExpired:
+        scene.problems.append("the second signal did not end it at once")
+    return lambda: setattr(scene, "program", usual)
 
 
 def closed_terminal(scene: Scene) -> None:
@@ -428,7 +450,7 @@ INT, TERM, HUP, KILL = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGK
 FAULTS = (
     Fault("SIGINT in the first segment", signalled(INT), (130,)),
     Fault("SIGINT after a few segments", signalled(INT, frames=36), (130,)),
-    Fault("SIGINT twice", signalled(INT, INT, frames=24), (130,)),
+    Fault("SIGINT twice, a stage hangs", second_signal, (130,)),
     Fault("SIGTERM after a segment", signalled(TERM, frames=24), (143,)),
     Fault("SIGTERM while joining", signalled(TERM, joining=True), (143, 0)),
     Fault("SIGHUP after a segment", signalled(HUP, frames=24), (129,)),
@@ -512,7 +534,9 @@ def try_fault(fault: Fault, scene: Scene, wanted: str) -> tuple[list[str], list[
     """One row, and what is wrong."""
     repair = fault.inject(scene)
     code = scene.end()
-    wrong = [] if code in fault.codes else [f"exit code {code}, not {fault.codes}"]
+    wrong = list(scene.problems)
+    if code not in fault.codes:
+        wrong.append(f"exit code {code}, not {fault.codes}")
     left, said = on_disk(scene), scene.said()
     is_same = not scene.output.exists() or content(scene.output) == wanted
     if not is_same and not fault.is_other_film:
