@@ -96,15 +96,53 @@ def test_only_if_asked_for(tmp_path: Path, colorizer: Colorizer) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["film.mkv", "out.mkv"]
 
 
-def test_an_old_one_is_not_replaced_unasked(tmp_path: Path, colorizer: Colorizer) -> None:
+@pytest.mark.parametrize("report", [True, False])
+def test_an_old_one_is_not_replaced_unasked(
+    tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch, report: bool
+) -> None:
+    source, output = make_film(tmp_path / "film.mkv", frames=3), tmp_path / "out.mkv"
+    old = json.dumps({"format": "vidcolor-report-0"}, indent=4)
+    report_path(output).write_text(old)
+    with monkeypatch.context() as patched:
+        patched.setattr("vidcolor.jobs.run.FilmRun", lambda *_: pytest.fail("it has begun"))
+        with pytest.raises(OutputExistsError, match=r"out\.mkv\.vidcolor\.json exists"):
+            color_film(source, output, settings_of(report=report), colorizer=colorizer)
+    assert not output.exists()
+    assert report_path(output).read_text() == old
+    color_film(source, output, settings_of(report=report, overwrite=True), colorizer=colorizer)
+    assert report_path(output).exists() == report
+    if report:
+        assert read_report_file(report_path(output))["frames"]["out"] == 3
+
+
+@pytest.mark.parametrize("content", ["", "mine", "[]", '{"format": "another-1"}'])
+@pytest.mark.parametrize("report", [True, False])
+def test_what_is_no_report_is_never_replaced(
+    tmp_path: Path,
+    colorizer: Colorizer,
+    monkeypatch: pytest.MonkeyPatch,
+    report: bool,
+    content: str,
+) -> None:
+    source, output = make_film(tmp_path / "film.mkv", frames=3), tmp_path / "out.mkv"
+    output.write_text("an earlier film")
+    report_path(output).write_text(content)
+    settings = settings_of(report=report, overwrite=True)
+    monkeypatch.setattr("vidcolor.jobs.run.FilmRun", lambda *_: pytest.fail("it has begun"))
+    with pytest.raises(OutputExistsError, match=r"json is no report of vidcolor.*move it away"):
+        color_film(source, output, settings, colorizer=colorizer)
+    assert report_path(output).read_text() == content
+    assert output.read_text() == "an earlier film"
+
+
+def test_what_is_no_report_is_left_where_nothing_is_replaced(
+    tmp_path: Path, colorizer: Colorizer
+) -> None:
     source, output = make_film(tmp_path / "film.mkv", frames=3), tmp_path / "out.mkv"
     report_path(output).write_text("mine")
-    with pytest.raises(OutputExistsError, match=r"out\.mkv\.vidcolor\.json exists"):
-        color_film(source, output, settings_of(report=True), colorizer=colorizer)
-    assert not output.exists()
+    color_film(source, output, settings_of(), colorizer=colorizer)
+    assert output.exists()
     assert report_path(output).read_text() == "mine"
-    color_film(source, output, settings_of(report=True, overwrite=True), colorizer=colorizer)
-    assert read_report_file(report_path(output))["frames"]["out"] == 3
 
 
 def test_it_goes_with_the_output_that_it_tells_of(tmp_path: Path, colorizer: Colorizer) -> None:
@@ -130,17 +168,19 @@ def test_a_film_is_finished_even_if_its_report_is_not(
     assert output.exists()
 
 
+@pytest.mark.parametrize("overwrite", [True, False])
 def test_one_that_was_made_meanwhile(
-    tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch, overwrite: bool
 ) -> None:
-    def later(path: Path, *given: Any, **options: Any) -> None:
+    def later(path: Path, content: Any) -> None:
         path.write_text("mine")
-        write_report_file(path, *given, **options)
+        write_report_file(path, content)
 
     monkeypatch.setattr("vidcolor.jobs.run.write_report_file", later)
     source, output = make_film(tmp_path / "film.mkv", frames=3), tmp_path / "out.mkv"
+    settings = settings_of(report=True, overwrite=overwrite)
     with pytest.raises(OutputExistsError, match=r"json was made by somebody else") as caught:
-        color_film(source, output, settings_of(report=True), colorizer=colorizer)
+        color_film(source, output, settings, colorizer=colorizer)
     assert caught.value.__notes__ == [f"the film itself is finished: {output}"]
     assert report_path(output).read_text() == "mine"
     names = ["film.mkv", output.name, report_path(output).name]

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -14,15 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from vidcolor.config import RunSettings
-from vidcolor.errors import InputNotFoundError, NotMediaError
+from vidcolor.errors import InputNotFoundError, NotMediaError, OutputExistsError
 from vidcolor.frames import MediaInfo
-from vidcolor.media.atomic import output_error, write_atomically
+from vidcolor.media.atomic import check_output, output_error, write_atomically
 from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan
 from vidcolor.media.versions import ffmpeg_versions
 from vidcolor.report import RunReport
 
 FORMAT = "vidcolor-report-1"
 """Changes when a field changes its meaning or goes away; new fields may come without."""
+
+OUR_HEAD = re.compile(rb'\s*\{\s*"format":\s*"vidcolor-report-')
+"""How every report begins, of this format and others."""
+
+HEAD_BYTES = 256
+"""Enough for `OUR_HEAD`, with another indentation too."""
 
 SUFFIX = ".vidcolor.json"
 """Behind the output's whole name."""
@@ -52,6 +59,38 @@ def report_path(output: Path) -> Path:
     return output.with_name(output.name + SUFFIX)
 
 
+def check_report_place(source: Path, output: Path, *, writes: bool, overwrite: bool) -> None:
+    """See, before a run, that what lies where its report would be is not lost or made wrong.
+
+    Parameters
+    ----------
+    writes:
+        Whether the run writes a report.
+    overwrite:
+        Whether it may replace an output and its report.
+
+    Raises
+    ------
+    OutputExistsError
+        If there is a report, and it may not be replaced; or something else that would be.
+    OutputIsInputError, OutputFolderError
+        See `vidcolor.media.atomic.check_output`.
+    """
+    path = report_path(output)
+    if writes:
+        check_output(source, path, overwrite)
+    if overwrite and _is_file(path) and not _is_report(path):
+        raise OutputExistsError(
+            f"{path} is no report of vidcolor, and is not replaced even with --overwrite; move it "
+            "away, or choose another output"
+        )
+    if not overwrite and _is_report(path):
+        raise OutputExistsError(
+            f"{path} exists, and would tell of another film than the new one; move it away, "
+            "choose another output or allow its deletion with --overwrite"
+        )
+
+
 def delete_report(output: Path) -> None:
     """Delete the report of an ``output`` that is about to be replaced, if there is one.
 
@@ -61,12 +100,27 @@ def delete_report(output: Path) -> None:
         If the system refuses.
     """
     path = report_path(output)
-    if not os.path.isfile(path):  # unlike Path.is_file, no error for a name that is too long
+    if not _is_report(path):
         return
     try:
         path.unlink()
     except OSError as error:
         raise output_error(error, path) from error
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # unlike Path.is_file, no error for a name that is too long
+
+
+def _is_report(path: Path) -> bool:
+    """Whether there is a file that begins as our reports do, whole or not."""
+    if not _is_file(path):  # opening a pipe would wait
+        return False
+    try:
+        with path.open("rb") as file:
+            return OUR_HEAD.match(file.read(HEAD_BYTES)) is not None
+    except OSError:
+        return False
 
 
 def hash_files(paths: Iterable[Path], tick: Callable[[], None] = lambda: None) -> FileHash:
@@ -193,18 +247,18 @@ def report_content(
     }
 
 
-def write_report_file(path: Path, content: Mapping[str, Any], *, replaces: bool) -> None:
+def write_report_file(path: Path, content: Mapping[str, Any]) -> None:
     """Write a report in one move.
 
     Raises
     ------
     OutputExistsError
-        If somebody has made such a file meanwhile, and ``replaces`` is False.
+        If there is a file: an earlier report has been deleted, so somebody else has made it.
     DiskFullError, OutputFolderError
         If it cannot be written.
     """
     text = json.dumps(content, indent=2, ensure_ascii=True) + "\n"
-    write_atomically(path, text.encode(), replaces=replaces)
+    write_atomically(path, text.encode(), replaces=False)
 
 
 def read_report_file(path: Path) -> dict[str, Any]:

@@ -79,12 +79,11 @@ def _plan(
 ) -> tuple[Path, OutputPlan]:
     """The output's path and plan, which then also tells what was noticed about the source."""
     from vidcolor.hints import read_hints
-    from vidcolor.media.atomic import check_output
     from vidcolor.media.fields import field_notices
     from vidcolor.media.output import plan_any
     from vidcolor.media.sequence import open_source
     from vidcolor.references import load_references
-    from vidcolor.report_file import report_path
+    from vidcolor.report_file import check_report_place
     from vidcolor.temporal.shot_list import read_list_of
 
     check_film(job.source)
@@ -106,8 +105,11 @@ def _plan(
         if settings.references is not None:
             load_references(Path(settings.references), Path(job.source).name, reader.info.video)
         plan = plan_any(reader.info, settings, output)
-        if settings.report:
-            check_output(Path(reader.info.path), report_path(output), settings.overwrite)
+        check_report_place(
+            *(Path(reader.info.path), output),
+            writes=settings.report,
+            overwrite=settings.overwrite,
+        )
         _try_encoder(reader.info, plan)
         of_fields = field_notices(
             reader.fields, reader.info.video, settings.deinterlace, is_scaled=plan.is_scaled

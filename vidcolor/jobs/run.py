@@ -20,7 +20,6 @@ from vidcolor.jobs.edits import find_edits, find_looks
 from vidcolor.jobs.facts import run_facts, source_facts, source_files
 from vidcolor.jobs.folder import Job, delete_leftovers, fingerprint
 from vidcolor.jobs.rerender import SegmentRenderer
-from vidcolor.media.atomic import check_output
 from vidcolor.media.output import Writer, open_writer, plan_any
 from vidcolor.media.plan import IMAGE_SEQUENCE, default_output
 from vidcolor.media.provenance import provenance
@@ -30,6 +29,7 @@ from vidcolor.media.writer import FilmWriter
 from vidcolor.references import Edit
 from vidcolor.report import ProgressEvent, RunReport
 from vidcolor.report_file import (
+    check_report_place,
     delete_report,
     hash_files,
     report_content,
@@ -107,8 +107,11 @@ def color_film(
         delete_leftovers(target_path)
         plan = plan_any(reader.info, settings, target_path)
         report_file = report_path(target_path) if settings.report else None
-        if report_file is not None:
-            check_output(Path(reader.info.path), report_file, settings.overwrite)
+        check_report_place(
+            *(Path(reader.info.path), target_path),
+            writes=settings.report,
+            overwrite=settings.overwrite,
+        )
         colorizer = colorizer or Colorizer(settings.network)
         made_by = provenance(colorizer.info.name, colorizer.info.sha256)
         plan = replace(plan, provenance=made_by)
@@ -167,7 +170,7 @@ def color_film(
             output=hashes[1],
         )
         try:
-            write_report_file(report_file, content, replaces=settings.overwrite)
+            write_report_file(report_file, content)
         except OutputError as error:
             error.add_note(f"the film itself is finished: {target_path}")
             raise
