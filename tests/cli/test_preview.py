@@ -105,4 +105,4 @@ def test_the_limits_of_a_preset_hold(vidcolor: Program, film: Path, tmp_path: Pa
     preset.write_text("[limits]\nmax_frames = 4\n")
     result = vidcolor("preview", film, "--at", "0.7", "--preset", preset)
     assert result.exit_code == InputLimitError.exit_code
-    assert "vidcolor run --limit max_frames=N" in error_line(result)
+    assert "allow more with --limit max_frames=N" in error_line(result)

@@ -64,6 +64,7 @@ def compare(
         ),
     ] = None,
     keep_partial: options.KeepPartial = False,
+    limit: options.Limit = None,
     allow_hdr: options.AllowHdr = False,
     progress: options.Progress = "auto",
     verbose: options.Verbose = 0,
@@ -72,6 +73,7 @@ def compare(
 ) -> None:
     """Show two films, or two photos, side by side or on a split screen."""
     with session(-1 if quiet else verbose, log_file):
+        from vidcolor.cli.settings import given_limits
         from vidcolor.comparison.picture import Arrangement, names_of
 
         if position is not None and layout != "split":
@@ -85,6 +87,8 @@ def compare(
         if are_photos:
             if start is not None or duration is not None:
                 raise SettingsError("--start and --duration are for films; leave them away")
+            if limit:
+                raise SettingsError("--limit is for films; leave it away")
             from vidcolor.comparison.photos import compare_photos
 
             compare_photos(first, second, output, arrangement, overwrite=overwrite)
@@ -96,6 +100,7 @@ def compare(
                 "keep_partial": keep_partial,
                 "allow_hdr": allow_hdr,
                 "overwrite": overwrite,
+                "limits": given_limits(limit),
             }
             result = _films(first, second, output, arrangement, given, progress, quiet)
         for notice in () if are_photos else result.notices:

@@ -41,6 +41,7 @@ def keyframes(
     vividness: options.Vividness = None,
     smooth: options.Smooth = None,
     shots: options.ShotsFile = None,
+    limit: options.Limit = None,
     allow_hdr: options.AllowHdr = False,
     verbose: options.Verbose = 0,
     quiet: options.Quiet = False,
@@ -51,6 +52,7 @@ def keyframes(
         from vidcolor.cli.films import check_film, check_rate
         from vidcolor.cli.settings import build_settings
         from vidcolor.media.atomic import make_folder, output_error, temporary_name
+        from vidcolor.media.safety import limits_in_force
 
         settings = build_settings(
             "film",
@@ -62,6 +64,7 @@ def keyframes(
                 "temporal.shots": None if shots is None else str(shots),
                 "allow_hdr": allow_hdr,
             },
+            limits=limit or (),
         )
         check_film(film)
         check_rate([film], rate)
@@ -76,7 +79,8 @@ def keyframes(
         with stop_on_signals(lambda: shutil.rmtree(unfinished, ignore_errors=True)) as stop:
             try:
                 unfinished.mkdir()
-                count = _export(film, rate, unfinished, settings, stop.event)
+                with limits_in_force(settings.limits):
+                    count = _export(film, rate, unfinished, settings, stop.event)
                 if folder.exists():
                     folder.rmdir()
                 unfinished.rename(folder)

@@ -282,7 +282,7 @@ Limit = Annotated[
         metavar="KEY=N",
         parser=key_value,
         help="Raise or lower a limit: max_pixels, max_streams, max_frames, max_duration_s, "
-        "max_bad_packets or stall_s; may be repeated.",
+        "max_bad_packets or (run only) stall_s; may be repeated.",
         show_default=False,
     ),
 ]

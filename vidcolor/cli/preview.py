@@ -63,6 +63,7 @@ def preview(
     shots: options.ShotsFile = None,
     references: options.References = None,
     hints: options.Hints = None,
+    limit: options.Limit = None,
     allow_hdr: options.AllowHdr = False,
     verbose: options.Verbose = 0,
     quiet: options.Quiet = False,
@@ -92,6 +93,7 @@ def preview(
                 "allow_hdr": allow_hdr,
             },
             look=look or (),
+            limits=limit or (),
         )
         check_film(film)
         check_rate([film], rate)

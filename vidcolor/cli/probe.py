@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vidcolor.cli import options
 from vidcolor.cli.console import clock, plain, print_json, report_grid, stdout
 from vidcolor.cli.session import session
 
@@ -47,14 +48,18 @@ def probe(
     as_json: Annotated[
         bool, typer.Option("--json", metavar="", help="Everything, as one JSON object.")
     ] = False,
+    limit: options.Limit = None,
 ) -> None:
     """Show what is in a film: picture, colour tags, streams, chapters, metadata."""
     with session():
+        from vidcolor.cli.settings import given_limits
         from vidcolor.media import probe as media_probe
         from vidcolor.media.fields import find_fields
+        from vidcolor.media.safety import limits_in_force
 
-        info = media_probe.probe(file)
-        fields = None if media_probe.is_sequence_pattern(file) else find_fields(info)
+        with limits_in_force(given_limits(limit)):
+            info = media_probe.probe(file)
+            fields = None if media_probe.is_sequence_pattern(file) else find_fields(info)
         if as_json:
             print_json({"info": info, "fields": fields})
         else:

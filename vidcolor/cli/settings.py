@@ -109,6 +109,17 @@ def changed_limits(limits: Limits, assignments: Sequence[str]) -> Limits:
     return validate_settings(Limits, limits.model_dump() | named(assignments), origin="--limit")
 
 
+def given_limits(assignments: Sequence[str] | None) -> Limits:
+    """The usual limits with what ``--limit KEY=VALUE`` says.
+
+    Raises
+    ------
+    SettingsError
+        Naming the key, or the value and what is allowed.
+    """
+    return changed_limits(Limits(), assignments or ())
+
+
 def named(assignments: Sequence[str]) -> dict[str, str]:
     """Values by key of ``KEY=VALUE`` each; a later one wins."""
     pairs = (assignment.split("=", 1) for assignment in assignments)

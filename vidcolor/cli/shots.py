@@ -49,6 +49,7 @@ def shots(
     overwrite: options.Overwrite = False,
     rate: options.Rate = None,
     keep_partial: options.KeepPartial = False,
+    limit: options.Limit = None,
     progress: options.Progress = "auto",
     verbose: options.Verbose = 0,
     quiet: options.Quiet = False,
@@ -57,9 +58,12 @@ def shots(
     """Find cuts, dissolves and fades; write a list to edit and give to 'run --shots'."""
     with session(-1 if quiet else verbose, log_file):
         from vidcolor.cli.films import check_film, check_rate, check_spares_inputs, is_sequence
+        from vidcolor.cli.settings import given_limits
         from vidcolor.media.atomic import check_output
+        from vidcolor.media.safety import limits_in_force
         from vidcolor.media.sequence import find_files
 
+        limits = given_limits(limit)
         check_film(film)
         check_rate([film], rate)
         path = output or Path(film).with_suffix(LIST_SUFFIX)
@@ -70,7 +74,11 @@ def shots(
                 files = find_files(film)
                 check_spares_inputs(target, (str(files.path(n)) for n in files.numbers))
         mode: Mode = "none" if quiet and progress == "auto" else progress
-        with stop_on_signals(lambda: None) as stop, _reporting(mode) as tell:
+        with (
+            limits_in_force(limits),
+            stop_on_signals(lambda: None) as stop,
+            _reporting(mode) as tell,
+        ):
             try:
                 found = _find(film, rate, keep_partial, stop.event, tell)
                 _write_list(path, found)

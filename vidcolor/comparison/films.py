@@ -24,7 +24,7 @@ from vidcolor.media.output import open_writer, plan_any, verify_any
 from vidcolor.media.pixels import pixel_layout
 from vidcolor.media.probe import probe
 from vidcolor.media.reader import FilmReader
-from vidcolor.media.safety import MICROSECONDS
+from vidcolor.media.safety import MICROSECONDS, limits_in_force
 from vidcolor.media.timeline import expected_end_s
 from vidcolor.media.verify import VerifyReport
 from vidcolor.media.writer import FilmWriter
@@ -87,7 +87,7 @@ def compare_films(
     ----------
     settings:
         Of which ``start_s`` (from the first film's beginning), ``duration_s``, ``keep_partial``,
-        ``allow_hdr`` and ``overwrite`` count.
+        ``allow_hdr``, ``overwrite`` and ``limits`` count.
     cancel:
         When set, `Interrupted` is raised.
     on_progress:
@@ -100,6 +100,7 @@ def compare_films(
     """
     check_output(Path(second), output, settings.overwrite)
     with ExitStack() as stack:
+        stack.enter_context(limits_in_force(settings.limits))
         films = _Films(Path(first), Path(second), settings, stack)
         settings = settings.model_copy(
             update={"encode": ENCODING, "allow_drop": True, "start_s": films.start_s}

@@ -27,8 +27,8 @@ from vidcolor.frames import FieldOrder, FieldReport, MediaInfo, VideoInfo
 from vidcolor.media.pixels import luma_plane
 from vidcolor.media.probe import is_interlaced, is_top_field_first
 from vidcolor.media.safety import (
-    DEFAULT_LIMITS,
     MICROSECONDS,
+    current_limits,
     decoder_options,
     open_container,
 )
@@ -69,7 +69,7 @@ _ORDER_NAMES = {"tff": "top field first", "bff": "bottom field first"}
 _FIELD_ORDER_OF = {"tff": "tt", "bff": "bb"}
 
 
-def find_fields(info: MediaInfo, *, limits: Limits = DEFAULT_LIMITS) -> FieldReport:
+def find_fields(info: MediaInfo, *, limits: Limits | None = None) -> FieldReport:
     """Look at some frames of a film; see Note [Where combs are looked for].
 
     What cannot be decoded is passed over: the run will tell.
@@ -78,9 +78,11 @@ def find_fields(info: MediaInfo, *, limits: Limits = DEFAULT_LIMITS) -> FieldRep
     ----------
     info:
         Of a film file.
+    limits:
+        What is refused; None is `vidcolor.media.safety.current_limits`.
     """
     seen = _Seen()
-    _look_around(info, limits, seen)
+    _look_around(info, limits or current_limits(), seen)
     counts, orders = seen.counts, seen.orders
     order = FIELD_MODES.get(info.video.field_order)
     if order is None and orders:

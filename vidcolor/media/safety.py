@@ -119,7 +119,7 @@ def current_limits() -> Limits:
 
 def raise_limit(name: str) -> str:
     """What to do about a limit that a good film exceeds."""
-    return f"if the film is good, colour it with vidcolor run --limit {name}=N"
+    return f"if the film is good, allow more with --limit {name}=N"
 
 
 def check_input_path(path: str | os.PathLike[str]) -> Path:

@@ -23,7 +23,7 @@ from vidcolor.frames import ColorTags, FieldReport, Frame, MediaInfo, StreamInfo
 from vidcolor.media.picture_files import CODECS, Picture, picture_notices, read_picture
 from vidcolor.media.probe import SEQUENCE_NUMBER, is_sequence_pattern
 from vidcolor.media.reader import FilmReader, ReadReport
-from vidcolor.media.safety import DEFAULT_LIMITS, check_input_path, current_limits, raise_limit
+from vidcolor.media.safety import check_input_path, current_limits, raise_limit
 from vidcolor.media.timeline import tick_range
 
 CONTAINER = "image sequence"
@@ -140,15 +140,21 @@ def probe_sequence(
     pattern: str | os.PathLike[str],
     *,
     rate: str | float | Fraction | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: Limits | None = None,
 ) -> MediaInfo:
     """What an image sequence is, from its first picture and the list of files.
+
+    Parameters
+    ----------
+    limits:
+        What is refused; None is `vidcolor.media.safety.current_limits`.
 
     Raises
     ------
     InputError
         One of its subclasses.
     """
+    limits = limits or current_limits()
     files = find_files(pattern, limits)
     first = files.path(files.numbers[0])
     return _describe(files, parse_rate(rate), first, read_picture(first, limits))
