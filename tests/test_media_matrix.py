@@ -120,6 +120,27 @@ CHANGES: dict[str, Callable[[Facts], object]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("matrix", "said"),
+    [
+        ((0, False), "one has a display matrix"),
+        ((180, False), "codes on average"),
+        ((90, True), "codes on average"),
+    ],
+)
+def test_another_display_matrix_is_seen(
+    tmp_path: Path, matrix: tuple[int, bool], said: str
+) -> None:
+    def film(name: str, rotation: int, mirrored: bool) -> Facts:
+        make = by_pyav(name, frames=1, rotation=rotation, mirrored=mirrored)
+        return read(make(tmp_path), 0)
+
+    mirrored = film("mirrored.mkv", 0, True)
+    assert list(differences(mirrored, mirrored, film=0, luma="exact")) == []
+    found = dict(differences(mirrored, film("film.mkv", *matrix), film=0, luma="exact"))
+    assert said in found["shown"]
+
+
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_change_is_seen(rich: Facts, what: str) -> None:
     changed = copy.deepcopy(rich)

@@ -18,6 +18,9 @@ MILLISECOND = Fraction(1, 1000)
 LEAST_PSNR_DB = 35.0
 """Of luma from a lossy encoder, frame by frame."""
 
+MOST_SHOWN_ERROR = 4.0
+"""Mean difference in grey codes of pictures that are shown the same way."""
+
 NEW_SITING = ("left", "unspecified")
 """Where the new chroma lies; players take what is not specified for left."""
 
@@ -68,6 +71,8 @@ def _film_differences(
         before, after = getattr(source, name), getattr(output, name)
         if before != after:
             yield name, f"{before} became {after}"
+    if how := _shown_difference(source, output):
+        yield "shown", how
     if output.siting not in NEW_SITING:  # whatever the source's: its chroma is not kept
         yield "siting", output.siting
     alpha = [VideoFormat(film.pix_fmt).components[-1].is_alpha for film in (source, output)]
@@ -91,6 +96,14 @@ def _largest_error(
 
 def _seconds(time: Fraction | None) -> str:
     return "no time" if time is None else f"{float(time):.6f} s"
+
+
+def _shown_difference(source: Film, output: Film) -> str:
+    """The rotation's angle says nothing of a mirror, and another program may read it otherwise."""
+    if source.shown is None or output.shown is None:
+        return "" if source.shown is output.shown else "one has a display matrix, the other none"
+    error = float(np.abs(source.shown.astype(int) - output.shown).mean())
+    return f"{error:.1f} codes on average" if error > MOST_SHOWN_ERROR else ""
 
 
 def _luma_differences(source: Film, output: Film, luma: Luma) -> Iterator[Difference]:

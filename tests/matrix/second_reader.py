@@ -39,6 +39,9 @@ READABLE = (
 )
 """Formats that are taken as they are; packed ones are taken apart into them, which is exact."""
 
+SHOWN_SIDE = 32
+"""Width and height of `Film.shown`."""
+
 _STREAM_LINE = re.compile(r" +Stream #0:(\d+)(?:\[\w+\])?(?:\((\w+)\))?: (\w+): (\S+?),? ?(.*)")
 _FRAME_LINE = re.compile(r"n: *\d+ pts: *(-?\d+|NOPTS) .*? fmt:(\w+) (.*)")
 _COLOR_LINE = re.compile(
@@ -90,6 +93,9 @@ class Film:
     """Range, matrix, primaries, transfer."""
     times: list[Fraction | None] = field(default_factory=list)
     luma: list[npt.NDArray[Any]] = field(default_factory=list)
+    shown: npt.NDArray[np.uint8] | None = None
+    """The first picture in grey, turned and mirrored as a player shows it and scaled to
+    `SHOWN_SIDE` squared; only for a film with a display matrix."""
 
 
 @dataclass
@@ -130,6 +136,8 @@ def read(path: Path, film: int, unwrap: Mapping[int, str] | None = None) -> Fact
     assert container is not None, text
     pictures = _film(text)
     pictures.luma = _luma(raw, pictures)
+    if "displaymatrix" in text:
+        pictures.shown = _shown(path, film)
     return Facts(container[1], tags, chapters, streams, pictures)
 
 
@@ -248,6 +256,21 @@ def _luma(raw: bytes, film: Film) -> list[npt.NDArray[Any]]:
     samples = np.frombuffer(raw, "<u2" if form.components[0].bits > 8 else "u1")
     frames = samples.reshape(len(film.times), -1)
     return [frame[: width * height].reshape(height, width) for frame in frames]
+
+
+def _shown(path: Path, film: int) -> npt.NDArray[np.uint8]:
+    """See `Film.shown`; the program turns and mirrors a picture unless it is told not to."""
+    node = ffmpeg.output(
+        ffmpeg.input(str(path))[str(film)],
+        "pipe:",
+        format="rawvideo",
+        vf=f"format=gray,scale={SHOWN_SIDE}:{SHOWN_SIDE}:flags=area",
+        frames=1,
+    )
+    out, _ = ffmpeg.run(
+        node, cmd=imageio_ffmpeg.get_ffmpeg_exe(), capture_stdout=True, capture_stderr=True
+    )
+    return np.frombuffer(out, np.uint8).reshape(SHOWN_SIDE, SHOWN_SIDE)
 
 
 def subtitle_lines(path: Path, index: int) -> list[str]:
