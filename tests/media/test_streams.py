@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ from tests.synthetic import audio_packets, make_film, run_ffmpeg
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import NetworkSettings
 from vidcolor.jobs.run import color_film
+from vidcolor.media import streams
 from vidcolor.media.copied import CopiedStream, add_payload, codec_name, is_event
+from vidcolor.media.safety import open_container
+from vidcolor.media.streams import MAX_CONSECUTIVE_FAILURES
 from vidcolor.media.write_report import WriteReport
 
 
@@ -102,6 +106,64 @@ class TestCutSource:
         assert 0 < run.report.frames < 72
         assert 0 < len(audio_packets(run.path)) < 142
         assert run.verification.identical_audio_packets == len(audio_packets(run.path))
+
+
+class DamagedContainer:
+    """A source that cannot be read so many times in a row, by the number of packets before."""
+
+    def __init__(self, path: Path, failures: dict[int, int]) -> None:
+        self._container = open_container(path)
+        self._packets: Iterator[Any] = self._container.demux()
+        self._failures = dict(failures)
+        self._read = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._container, name)
+
+    def demux(self) -> Iterator[Any]:
+        while True:
+            if self._failures.get(self._read, 0):
+                self._failures[self._read] -= 1
+                raise av.InvalidDataError(errno.EIO, "damaged")
+            packet = next(self._packets, None)
+            if packet is None:
+                return
+            self._read += 1
+            yield packet
+
+
+class TestDamagedPlaces:
+    @pytest.fixture
+    def film(self, tmp_path: Path) -> Path:
+        return make_film(tmp_path / "film.mkv", frames=24, audio=1)
+
+    def damaged(self, monkeypatch: pytest.MonkeyPatch, failures: dict[int, int]) -> None:
+        """Let whoever copies streams see damage; the pictures are read by themselves."""
+        monkeypatch.setattr(streams, "open_container", lambda p: DamagedContainer(p, failures))
+
+    def test_reading_goes_on_behind_them(
+        self, tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        most = MAX_CONSECUTIVE_FAILURES - 1
+        self.damaged(monkeypatch, {0: most, 1: most, 30: most})
+        run = recolor(film, tmp_path / "out.mkv")
+        assert (run.report.read_failures, run.report.gave_up) == (3 * most, False)
+        assert audio_packets(run.path) == audio_packets(film)
+        (notice,) = run.report.notices()
+        assert f"could not be read in {3 * most} places" in notice
+
+    def test_after_too_many_in_a_row_the_rest_is_given_up(
+        self, tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        most = MAX_CONSECUTIVE_FAILURES
+        self.damaged(monkeypatch, {10: 1, 30: most + 1})
+        run = recolor(film, tmp_path / "out.mkv")
+        assert (run.report.read_failures, run.report.gave_up) == (1 + most, True)
+        assert run.report.frames == 24
+        kept, whole = audio_packets(run.path), audio_packets(film)
+        assert 0 < len(kept) < 30
+        assert kept == whole[: len(kept)]
+        assert any("the rest of the source could not be read" in n for n in run.report.notices())
 
 
 class TestClockSetBack:
