@@ -241,15 +241,18 @@ def test_numbered_pictures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("codec", "suffix", "change"),
+    ("codec", "suffix", "change", "said"),
     [
-        ("ffv1", "mkv", "setfield=bff"),
-        ("libx264", "mp4", "setfield=prog"),
-        ("libx264", "mkv", "setfield=bff"),
-        ("prores_ks", "mov", "setfield=bff"),
+        ("ffv1", "mkv", "setfield=bff", "in the other order"),
+        ("libx264", "mp4", "setfield=prog", "nor is its container"),
+        ("libx264", "mkv", "copy", "its container alone is"),
+        ("libx264", "mkv", "setfield=bff", "in the other order"),
+        ("prores_ks", "mov", "setfield=bff", "in the other order"),
     ],
 )
-def test_the_order_of_fields(tmp_path: Path, codec: str, suffix: str, change: str) -> None:
+def test_the_order_of_fields(
+    tmp_path: Path, codec: str, suffix: str, change: str, said: str
+) -> None:
     source = make_fields(tmp_path / "film.mkv", frames=4)
     options: dict[str, Any] = {"ffv1": {}, "prores_ks": {}}.get(codec, FAST_X264)
     preset = "prores" if codec == "prores_ks" else "film"
@@ -257,10 +260,30 @@ def test_the_order_of_fields(tmp_path: Path, codec: str, suffix: str, change: st
     made = recolor(source, tmp_path / f"made.{suffix}", settings).path
     assert verify_films(source, made).is_kept
     other = tmp_path / f"other.{suffix}"
-    flags = () if "prog" in change or codec == "ffv1" else ("-flags", "+ildct+ilme")
+    coded = "setfield=bff" in change and codec != "ffv1"
+    flags = ("-flags", "+ildct+ilme") if coded else ()
     shape = ("-pix_fmt", "yuv422p10le") if codec == "prores_ks" else ()
     run_ffmpeg("-i", str(made), "-vf", change, "-c:v", codec, *flags, *shape, str(other))
-    assert "colour tags" in differing(verify_films(source, other))
+    found = verify_films(source, other)
+    assert "fields" in differing(found)
+    assert said in next(point.detail for point in found.points if point.name == "fields")
+
+
+def test_another_encoder_may_mark_only_the_frames_that_need_it(tmp_path: Path) -> None:
+    source = make_fields(tmp_path / "film.mkv", frames=8, whole_until=3)
+    made = recolor(source, tmp_path / "made.mkv", fast_settings("archive")).path
+    other = tmp_path / "other.mkv"
+    marks = (
+        "split[a][b];[a]trim=end_frame=3,setfield=prog[c];"
+        "[b]trim=start_frame=3,setpts=PTS-STARTPTS[d];[c][d]concat"
+    )
+    run_ffmpeg("-i", str(made), "-filter_complex", marks, "-c:v", "ffv1", "-g", "1", str(other))
+    with av.open(str(other)) as container:
+        marked = [bool(frame.interlaced_frame) for frame in container.decode(video=0)]
+    assert marked == [False] * 3 + [True] * 5
+    found = verify_films(source, other)
+    assert found.is_kept, found.points
+    assert ("fields", "same", "tff") in [(p.name, p.result, p.detail) for p in found.points]
 
 
 @pytest.mark.parametrize(("codec", "height"), [("libx265", 96), ("libx264", 90)])

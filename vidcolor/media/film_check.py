@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -12,11 +12,13 @@ from typing import Any, Literal
 import av
 
 from vidcolor.errors import VerificationError
-from vidcolor.frames import MediaInfo
+from vidcolor.frames import FieldOrder, MediaInfo
+from vidcolor.media.fields import find_fields
 from vidcolor.media.metadata import kept_tags
 from vidcolor.media.plan import OutputPlan
-from vidcolor.media.probe import choose_video, clean_text, first_frame
+from vidcolor.media.probe import choose_video, clean_text, first_frame, probe
 from vidcolor.media.safety import open_container
+from vidcolor.media.target import FIELD_MODES, field_mode
 from vidcolor.media.trial import lost_tags, read_back
 from vidcolor.media.verify import (
     Tick,
@@ -30,6 +32,7 @@ from vidcolor.media.verify_copies import (
     Found,
     check_chapters,
     check_copy,
+    check_equal,
     check_files,
     failed,
     match_streams,
@@ -107,6 +110,9 @@ def check_film(
         else:
             points.append(Point("sound and other streams", "unchecked", "the streams differ"))
     points.append(attempt("colour tags", lambda: _color_tags(plan, source, path)))
+    order = field_mode(plan, source.video)
+    if order is not None:
+        points.append(attempt("fields", lambda: _fields(order, path)))
     points += _file_tags(plan.container, source, path)
     points += [
         Point(s.kind, "lost", s.described, is_film_or_sound=s.kind in ("video", "audio"))
@@ -172,6 +178,20 @@ def _color_tags(plan: OutputPlan, source: MediaInfo, path: Path) -> str:
         check_tags(plan, source, first_frame(container, film, path), film.codec_context)
     color = plan.target.color
     return f"matrix {color.matrix}, primaries {color.primaries}, transfer {color.transfer}"
+
+
+def _fields(order: FieldOrder, path: Path) -> str:
+    """Marks of frames all over the film: other encoders may leave whole frames unmarked, the
+    first one too, and the container's own mark tells decoders nothing."""
+    info = probe(path)
+    of_frames = replace(info, video=replace(info.video, field_order="unknown"))
+    found = find_fields(of_frames).marked
+    if found is None:
+        is_told = FIELD_MODES.get(info.video.field_order) == order
+        where = "its container alone is" if is_told else "nor is its container"
+        raise failed("its frames are not marked as interlaced", where)
+    check_equal("its fields are marked in the other order", order, found)
+    return order
 
 
 def _file_tags(muxer: str, source: MediaInfo, path: Path) -> list[Point]:

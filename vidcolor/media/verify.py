@@ -219,6 +219,7 @@ def _check_frames(
         for frame in packet.decode():
             if count == 0:
                 check_tags(plan, source, frame, film.codec_context)
+                check_fields(plan, source, frame)
             if luma_hashes is None:
                 _check_end(film, last_pts, tick)
                 return 0
@@ -256,11 +257,15 @@ def check_tags(plan: OutputPlan, source: MediaInfo, frame: Any, context: Any) ->
     tags = color_tags(frame, context, layout)
     for name in ("full_range", "matrix", "primaries", "transfer"):
         check_equal(f"its tag {name} differs", getattr(target.color, name), getattr(tags, name))
+    rotation, mirrored = display_turn(frame)
+    check_equal("its rotation differs", source.video.rotation % 360, rotation % 360)
+    check_equal("it is mirrored otherwise", source.video.mirrored, mirrored)
+
+
+def check_fields(plan: OutputPlan, source: MediaInfo, frame: Any) -> None:
+    """Marks of a decoded frame; a film of our own has the same in all."""
     order = field_mode(plan, source.video)
     if order is not None:
         check_equal("its frames are not marked as interlaced", True, bool(frame.interlaced_frame))
         found = "tff" if is_top_field_first(frame) else "bff"
         check_equal("its fields are marked in the other order", order, found)
-    rotation, mirrored = display_turn(frame)
-    check_equal("its rotation differs", source.video.rotation % 360, rotation % 360)
-    check_equal("it is mirrored otherwise", source.video.mirrored, mirrored)
