@@ -42,6 +42,10 @@ from fuzz_targets import SEED_FOLDER, TARGETS, Target, make_seeds
 BATCH = 4000
 """Inputs after which a child makes way for a fresh one."""
 
+IDLE_FACTOR = 10
+"""A child that waits for something is left alone so many times longer than one that computes: the
+machine may have other work."""
+
 OUTCOMES = ("accepted", "refused", "unclean", "escapes", "crashes", "hangs")
 
 HEADER_BYTES = 600
@@ -264,9 +268,15 @@ def start_child(work: Callable[[], None], log: Path) -> int:
         os._exit(code)
 
 
+def processor_s(process: int) -> float:
+    """Processor time of a child, all its threads, in seconds."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def watch_child(process: int, shared: Shared, hang_s: float) -> str | None:
     """Wait for the end of a child: None, or how it failed."""
-    seen, since = -1, time.monotonic()
+    seen, since, used = -1, time.monotonic(), 0.0
     while True:
         ended, status = os.waitpid(process, os.WNOHANG)
         if ended:
@@ -275,8 +285,10 @@ def watch_child(process: int, shared: Shared, hang_s: float) -> str | None:
                 return signal.Signals(-code).name
             return None if code == 0 else f"exit code {code}"
         if shared.at[0] != seen:
-            seen, since = int(shared.at[0]), time.monotonic()
-        elif time.monotonic() - since > hang_s:
+            seen, since, used = int(shared.at[0]), time.monotonic(), processor_s(process)
+        elif (
+            processor_s(process) - used > hang_s or time.monotonic() - since > IDLE_FACTOR * hang_s
+        ):
             os.kill(process, signal.SIGABRT)  # so that faulthandler tells where it was
             time.sleep(0.5)
             with contextlib.suppress(ProcessLookupError):
@@ -341,7 +353,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--hang-s", type=float, default=20.0, help="for one input")
+    parser.add_argument("--hang-s", type=float, default=20.0, help="processor time for one input")
     parser.add_argument("--memory-mb", type=int, default=3000, help="that a child may take more")
     parser.add_argument("--keep", type=Path, default=Path("build/fuzz"), help="for findings")
     options = parser.parse_args()
