@@ -27,6 +27,8 @@ LAYERS = (
     ("temporal",),
     ("colorizer",),
     ("stages", "report", "ab_cache"),
+    ("work",),
+    ("prediction",),
     ("report_file",),
     ("stills",),
     ("references",),

@@ -13,7 +13,7 @@ import threading
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import starmap
 from pathlib import Path
 from typing import Any
@@ -39,61 +39,21 @@ from vidcolor.media.sequence import SequenceReader
 from vidcolor.media.verify import VerifyReport
 from vidcolor.media.write_report import WriteReport
 from vidcolor.media.writer import FilmWriter
+from vidcolor.prediction import Prediction
 from vidcolor.report import ProgressEvent, ProgressMeter, RunReport, read_notices
-from vidcolor.source_color import FrameColor, SourceColor, frame_color, kept_chroma
+from vidcolor.source_color import SourceColor, frame_color, kept_chroma
 from vidcolor.source_shots import SourceShots
 from vidcolor.stages import StageClock, is_stalled, run_stages, sign_of_life
-from vidcolor.temporal.repeats import RepeatFinder
 from vidcolor.temporal.segment_planner import SegmentPlanner
 from vidcolor.temporal.shot_list import ListedShot, ShotList, ShotWalk
 from vidcolor.temporal.shot_looks import ShotLooks
 from vidcolor.temporal.smooth import SmoothedAb, TemporalSmoother
+from vidcolor.work import Work
 
 log = logging.getLogger(__name__)
 
 LEAST_COLOR = 0.5
 """Largest |a*| or |b*| of a frame, in CIE units, below which it counts as left without colour."""
-
-BATCH_LIMIT_BYTES = 256 * 2**20
-"""Frames that wait for the network's batch to fill up keep no more memory than this."""
-
-
-@dataclass(slots=True)
-class Work:
-    """A frame on its way, with what has been found out about it so far."""
-
-    frame: Frame
-    small: SmallPicture
-    """Of the frame, or of its earlier field."""
-    has_chroma: bool
-    source: FrameColor
-    """What the decoded chroma holds."""
-    listed: ListedShot | None = None
-    """By the shot list, if there is one."""
-    is_repeat: bool = False
-    """Of the frame before it: it gets the same ``ab``."""
-    later: SmallPicture | None = None
-    """Of the later field, if the two show different moments; see Note [Colours of fields]."""
-    ab: AbPlanes | None = None
-    later_ab: AbPlanes | None = None
-    steps: HalfUnits | None = None
-    """Of steadied ab."""
-    later_steps: HalfUnits | None = None
-    keeps: bool = False
-    """The source's own chroma stays."""
-    shot: int = 0
-    colored: ColoredFrame | None = None
-    state: dict[str, Any] | None = None
-    """Of the run before this frame, if a segment begins with it."""
-
-    @property
-    def nbytes(self) -> int:
-        # The decoder's chroma planes stay alive with its luma: at most twice more (4:4:4).
-        planes = self.frame.luma.nbytes * (3 if self.has_chroma else 1)
-        if self.colored is not None:
-            planes += self.colored.cb.nbytes + self.colored.cr.nbytes
-        pictures = 1 if self.later is None else 2
-        return planes + pictures * self.small.lightness.nbytes
 
 
 def segment_lengths(settings: RunSettings) -> tuple[float, float]:
@@ -159,8 +119,10 @@ class FilmRun:
         colorizer.compile(self.grid, self.info.frames_from_header)
         self.engine = colorizer.engine(self.grid)
         """What runs the network."""
-        self.repeats = RepeatFinder(video.layout.bit_depth)
-        self.frames_repeated = 0
+        self.prediction = Prediction(
+            colorizer, self.grid, video.layout.bit_depth, settings.network, self.clock
+        )
+        self.frames_repeated = self.frames_carried = 0
         """Of the film, those that did not go through the network."""
         self.carried: CarriedColors | None = None
         """Of edits."""
@@ -192,6 +154,7 @@ class FilmRun:
         self.source_shots.restore(state["source_shots"])
         self.frames_without_color = state["frames_without_color"]
         self.frames_repeated = state["frames_repeated"]
+        self.frames_carried = state["frames_carried"]
         self.progress.go_on_after(self.first_frame, self.first_shot)
         for record in segments.finished:
             self.source_luma.extend_hex(record.state["source_luma"])
@@ -230,7 +193,7 @@ class FilmRun:
             run_stages(
                 self._read(),
                 {
-                    "network": self._predict,
+                    "network": self.prediction.predict,
                     "chroma": self._render,
                     "writer": lambda works: self._write(works, writer),
                 },
@@ -262,7 +225,7 @@ class FilmRun:
 
     def _read(self) -> Iterator[Work]:
         # Frames before the first that have a say in it.
-        needed = self.repeats.begin(self.first_frame - self.smoother.overlap[0])
+        needed = self.prediction.begin(self.first_frame - self.smoother.overlap[0])
         if isinstance(self.reader, FilmReader):
             self.reader.on_skip = self._skipped
         for frame in self.clock.timed("decode", self.reader):
@@ -300,39 +263,6 @@ class FilmRun:
         """From the film's beginning."""
         return frame.time_s - self.info.origin_s
 
-    def _predict(self, works: Iterator[Work]) -> Iterable[Work]:
-        size = self.colorizer.fix_batch(self.grid)
-        batch: list[Work] = []
-        ab: AbPlanes | None = None
-        for work in works:
-            if self.settings.network.skip_repeats:
-                is_repeat = self.repeats.is_repeat(work.frame.index, work.small.codes)
-                work.is_repeat = is_repeat and work.later is None
-            batch.append(work)
-            new = sum(not work.is_repeat for work in batch)
-            if new == size or sum(work.nbytes for work in batch) > BATCH_LIMIT_BYTES:
-                ab = self._predict_batch(batch, ab)
-                yield from batch
-                batch = []
-        if batch:
-            self._predict_batch(batch, ab)
-            yield from batch
-
-    def _predict_batch(self, batch: list[Work], ab: AbPlanes | None) -> AbPlanes | None:
-        """Fill in every frame's ab; ``ab`` and what is returned are those of the last one."""
-        new = [work for work in batch if not work.is_repeat]
-        pictures = [work.small.lightness for work in new]
-        pictures += [work.later.lightness for work in new if work.later is not None]
-        predicted = iter(
-            self.clock.call("network", self.colorizer.predict, pictures, self.grid.quarter_turns)
-        )
-        for work in batch:
-            work.ab = ab = ab if work.is_repeat else next(predicted)
-        for work in new:
-            if work.later is not None:
-                work.later_ab = next(predicted)
-        return ab
-
     def _render(self, works: Iterator[Work]) -> Iterable[Work]:
         shots_before: int | None = None
         for work, item in self._steadied(works):
@@ -357,6 +287,7 @@ class FilmRun:
             "source_shots": self.source_shots.state,
             "frames_without_color": self.frames_without_color,
             "frames_repeated": self.frames_repeated,
+            "frames_carried": self.frames_carried,
             "is_last": False,
         }
 
@@ -387,18 +318,20 @@ class FilmRun:
         for work in works:
             waiting.append(work)
             is_cut = work.listed.is_cut if work.listed else None
-            pictures = [(work.small, work.ab, is_cut)]
+            pictures = [(work.small, work.ab, is_cut, work.weight)]
             if work.later is not None:
-                pictures.append((work.later, work.later_ab, False if work.listed else None))
-            for small, ab, begins in pictures:
+                pictures.append((work.later, work.later_ab, False if work.listed else None, None))
+            for small, ab, begins, weight in pictures:
+                luma = small.luma_u8(bits)
                 yield from self.clock.call(
-                    "temporal", smoother.push, next(count), small.luma_u8(bits), ab, begins
+                    "temporal", smoother.push, next(count), luma, ab, begins, weight
                 )
         yield from self.clock.call("temporal", smoother.flush)
 
     def _colored(self, steadied: tuple[Work, SmoothedAb], keeps: bool) -> Work:
         work, item = steadied
-        self.frames_repeated += work.is_repeat
+        self.frames_repeated += work.ab_from.is_repeat
+        self.frames_carried += work.ab_from.link is not None
         work.steps = half_units(item.ab)
         if work.later_ab is not None:
             work.later_steps = half_units(work.later_ab)
@@ -551,6 +484,7 @@ class FilmRun:
             frames_out=verification.frames,
             frames_resumed=self.first_frame,
             frames_repeated=self.frames_repeated,
+            frames_carried=self.frames_carried,
             luma_identical=self.written.luma_identical_frames if self._keeps_luma else 0,
             source_luma_sha256=self.source_luma.total(),
             encoder_luma_sha256=None if is_pictures else self.encoder_luma.total(),

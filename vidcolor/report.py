@@ -54,6 +54,8 @@ class RunReport:
     """Of these, frames that an interrupted run had already coloured."""
     frames_repeated: int
     """Frames that show what the frame before shows, and were given its colours."""
+    frames_carried: int
+    """Frames that were given the colours of an earlier frame along motion, not the network's."""
     luma_identical: int
     """Frames whose luma entered the encoder exactly as it was decoded, or deinterlaced."""
     is_deinterlaced: bool

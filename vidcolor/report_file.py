@@ -224,6 +224,7 @@ def report_content(
             "in": report.frames_in,
             "out": report.frames_out,
             "repeated": report.frames_repeated,
+            "carried": report.frames_carried,
             "undecodable_packets": report.undecodable_packets,
         },
         "shots": {"count": report.shots, "list": facts["shots"]},

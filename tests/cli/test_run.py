@@ -43,6 +43,13 @@ def test_archive_keeps_every_luma_value(vidcolor: Program, checkpoint: Path, fil
     assert all(np.array_equal(a[1], b[1]) for a, b in zip(before, after, strict=True))
 
 
+def test_frames_that_are_carried_are_counted(color: Program, tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.mp4", frames=8, width=256, height=192)
+    result = color(film, "--network-every", "2")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "; spared 4 frames that were coloured along motion" in " ".join(result.stdout.split())
+
+
 def test_several_films_go_on_after_a_failure(color: Program, tmp_path: Path) -> None:
     good = [make_film(tmp_path / f"{name}.mp4", frames=6) for name in "ac"]
     (tmp_path / "b.mp4").write_text("not a film, whatever its name says\n")
@@ -232,6 +239,11 @@ def test_the_film_itself_is_never_the_output(color: Program, film: Path) -> None
     [
         (["--preset", "achive"], 40, "did you mean 'archive'"),
         (["--smooth", "5"], 40, "--smooth = 5 is not allowed"),
+        (
+            ["--network-every", "3"],
+            40,
+            "--network-every = 3 is not allowed: Input should be 1, 2, 4",
+        ),
         (["--batch-size", "0"], 40, "--batch-size = 0 is not allowed"),
         (["--rate", "24"], 40, "leave --rate away"),
         (["--device", "cuda:99"], 41, "'cuda:99' is not available"),

@@ -95,6 +95,7 @@ def told(report: RunReport) -> tuple[Any, ...]:
         report.luma_identical,
         report.shots,
         report.frames_repeated,
+        report.frames_carried,
         report.notices,
         report.streams,
         report.source_luma_sha256,
@@ -350,3 +351,41 @@ def test_repeats_of_an_interrupted_run_are_counted_once(
     report = color_film(film, output, settings, colorizer=colorizer)
     assert report.frames_resumed > 0
     assert report.frames_repeated == whole.frames_repeated
+
+
+@pytest.mark.parametrize("radius", [0, 7])
+def test_a_run_whose_network_sees_every_fourth_frame(
+    film: Path, tmp_path: Path, untrained_checkpoint: Path, radius: int
+) -> None:
+    settings = settings_of("archive", network__every=4, temporal__radius=radius)
+    seen: list[int] = []
+
+    def counting(batch_size: int) -> Colorizer:
+        colorizer = Colorizer(
+            NetworkSettings(
+                checkpoint=str(untrained_checkpoint),
+                device="cpu",
+                short_side=SHORT_SIDE,
+                batch_size=batch_size,
+            )
+        )
+        predict = colorizer.predict
+
+        def counted(pictures: Any, turns: int = 0) -> Any:
+            seen.append(len(pictures))
+            return predict(pictures, turns)
+
+        colorizer.predict = counted  # type: ignore[method-assign]
+        return colorizer
+
+    whole = color_film(film, tmp_path / "whole.mkv", settings, colorizer=counting(1))
+    assert sum(seen) == FRAMES - whole.frames_carried - whole.frames_repeated
+    assert sum(seen) < FRAMES // 2
+    written = json.loads(Path(str(whole.report_file)).read_text())
+    assert written["frames"]["carried"] == whole.frames_carried
+    output = tmp_path / "out.mkv"
+    stop_after(60, film, output, settings, counting(3))
+    report = color_film(film, output, settings, colorizer=counting(3))
+    assert report.frames_resumed > 0
+    assert told(report) == told(whole)
+    assert content(output) == content(tmp_path / "whole.mkv")

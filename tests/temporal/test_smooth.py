@@ -276,3 +276,43 @@ def test_no_color_crosses_a_cut_that_the_detector_leaves_out(lengths: tuple[int,
     film = sum(scenes[1:], scenes[0])
     for true, item in zip(film.ab, smooth(7, film.luma, film.ab), strict=True):
         np.testing.assert_allclose(item.ab, true, atol=1e-3)
+
+
+@pytest.mark.parametrize("radius", RADII)
+def test_a_weight_of_one_is_none(radius: int) -> None:
+    ab = flicker(0, FILM)
+    smoother = TemporalSmoother(radius)
+    one = np.ones((ROWS, COLUMNS), np.float32)
+    weighted = [
+        out for t in range(50) for out in smoother.push(t, FILM.luma[t], ab[t], weight=one)
+    ] + smoother.flush()
+    for frame, expected in zip(weighted, smooth(radius, FILM.luma, ab), strict=True):
+        assert frame.ab.tobytes() == expected.ab.tobytes()
+
+
+@pytest.mark.parametrize("radius", RADII[1:])
+def test_a_cell_of_little_weight_takes_its_neighbours_colors(radius: int) -> None:
+    scene = pan(1, 21, step=0, disc=False)
+    wrong = scene.ab[10].copy()
+    wrong[:, :, :16] += 30
+    weight = np.ones((ROWS, COLUMNS), np.float32)
+    weight[:, :16] = 0.01
+
+    def middle(weight: Ab | None) -> Ab:
+        smoother = TemporalSmoother(radius)
+        done = []
+        for t in range(21):
+            ab, of_it = (wrong, weight) if t == 10 else (scene.ab[t], None)
+            done += smoother.push(t, scene.luma[t], ab, t == 0, of_it)
+        done += smoother.flush()
+        # One gain for the whole picture: see the module's note.
+        return done[10].ab * (scene.ab[10][1, 0, 20] / done[10].ab[1, 0, 20])
+
+    away = np.abs(middle(weight) - scene.ab[10])
+    assert away.max() < 0.3
+    assert np.abs(middle(None) - scene.ab[10])[:, :, :16].max() > 1
+
+
+def test_refuses_a_weight_of_another_shape() -> None:
+    with pytest.raises(ValueError, match=r"weight must be \(24, 32\), not \(2, 2\)"):
+        TemporalSmoother(7).push(0, FILM.luma[0], FILM.ab[0], weight=np.ones((2, 2), np.float32))

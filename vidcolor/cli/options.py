@@ -113,6 +113,17 @@ BatchSize = Annotated[
     ),
 ]
 
+NetworkEvery = Annotated[
+    int | None,
+    typer.Option(
+        metavar="1|2|4|8",
+        help="The network sees every so many frames; those between follow motion. Faster, less "
+        "accurate.",
+        show_default="the preset's",
+        rich_help_panel=COLOR,
+    ),
+]
+
 Strength = Annotated[
     float | None,
     typer.Option(

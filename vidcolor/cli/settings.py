@@ -24,6 +24,7 @@ OPTION_OF_FIELD = {
     "network.checkpoint": "--checkpoint",
     "network.device": "--device",
     "network.batch_size": "--batch-size",
+    "network.every": "--network-every",
     "network.vividness": "--vividness",
     "look.strength": "--strength",
     "look.keep_tint": "--keep-tint",

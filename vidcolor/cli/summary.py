@@ -56,9 +56,13 @@ def _frames(report: RunReport) -> str:
 
 
 def _network(report: RunReport) -> str:
-    spared = report.frames_repeated
-    repeats = f"; spared {spared} frames that repeat the one before" if spared else ""
-    return f"{report.checkpoint} on {report.device} ({report.precision}, {report.engine}){repeats}"
+    counts = (
+        (report.frames_repeated, "that repeat the one before"),
+        (report.frames_carried, "that were coloured along motion"),
+    )
+    spared = " and ".join(f"{count} frames {which}" for count, which in counts if count)
+    device = f"{report.checkpoint} on {report.device} ({report.precision}, {report.engine})"
+    return f"{device}; spared {spared}" if spared else device
 
 
 def _luma(report: RunReport) -> str:

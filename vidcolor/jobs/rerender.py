@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vidcolor.ab_cache import DamagedCacheError, read_ab_cache
-from vidcolor.engine import FilmRun, Work
+from vidcolor.engine import FilmRun
 from vidcolor.errors import InputError, Interrupted, SettingsError, StalledError, VidcolorError
 from vidcolor.luma import luma_crc
 from vidcolor.media.atomic import check_free_space
@@ -16,6 +16,7 @@ from vidcolor.media.segments import SegmentEncoder, SegmentFolder, SegmentRecord
 from vidcolor.media.sequence import open_source
 from vidcolor.media.writer import FREE_SPACE_CHECK_FRAMES, RESERVE_BYTES
 from vidcolor.stages import run_stages
+from vidcolor.work import Work
 
 log = logging.getLogger(__name__)
 

@@ -67,8 +67,8 @@ def color_film(
     rate:
         Frames per second of an image sequence, such as ``24`` or ``24000/1001``.
     colorizer:
-        One that is already loaded, for several films in a row; ``settings.network`` then
-        has no say.
+        One that is already loaded, for several films in a row; of ``settings.network``
+        ``skip_repeats`` and ``every`` alone then have a say.
     resume:
         False throws away what an interrupted run has left.
 

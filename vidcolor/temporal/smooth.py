@@ -1,15 +1,16 @@
 """Steady colours: each frame's ab averaged with its neighbours' along motion.
 
 Note [Parallel-in-time doubling]
-    Let ``S[0][t] = (ab, 1)`` be a frame's own colours and weight, and L[0][t] the link from
-    frame t to its neighbour t−1 with confidence c. Then::
+    Let ``S[0][t] = w (ab, 1)`` be a frame's own colours and weight (1, unless its colours are
+    less certain than others'), and L[0][t] the link from frame t to its neighbour t−1 with
+    confidence c. Then::
 
         S[k+1][t] = S[k][t] + c[k][t] · fetch(L[k][t], S[k][t − 2^k])
         L[k+1][t] = L[k][t] followed by L[k][t − 2^k]
 
     sums 2^k frames after k steps, each weighted by the product of the confidences on the way
     to it. The same towards the future; both hold the frame itself, so the mean over
-    ±(2^k − 1) frames is ``(S_past + S_future − S[0]) / (W_past + W_future − 1)``.
+    ±(2^k − 1) frames is ``(S_past + S_future − S[0]) / (W_past + W_future − w)``.
 
     The support is finite: a result depends on the frames within the radius, in the same shot,
     and on no others, however the film was cut into pieces. A recursive filter would carry
@@ -70,6 +71,7 @@ class _Pending:
 
     index: int
     ab: Array
+    weight: Array | None
     picture: FlowPicture | None
 
 
@@ -116,6 +118,7 @@ class TemporalSmoother:
         luma: npt.NDArray[np.uint8],
         ab: npt.NDArray[np.float32],
         is_cut: bool | None = None,
+        weight: Array | None = None,
     ) -> list[SmoothedAb]:
         """Take the next frame; return the frames whose window is now complete, in order.
 
@@ -131,6 +134,9 @@ class TemporalSmoother:
         is_cut:
             Whether the frame begins a shot, for those who know; None finds out. The same choice
             for all frames of a film.
+        weight:
+            (rows, columns) above 0: how much the frame's own colours count against its neighbours',
+            which count 1 each. None is 1 everywhere. With radius 0 it has no say.
 
         Raises
         ------
@@ -143,9 +149,11 @@ class TemporalSmoother:
             raise ValueError(
                 f"ab changed its shape from {self._pending[-1].ab.shape} to {ab.shape}"
             )
+        if weight is not None and weight.shape != ab.shape[1:]:
+            raise ValueError(f"weight must be {ab.shape[1:]}, not {weight.shape}")
         decisions = self._detector.push(luma) if is_cut is None else [(index, is_cut)]
         picture = self._estimator.prepare(luma, ab.shape[1:]) if self._radius else None
-        self._pending.append(_Pending(index, ab, picture))
+        self._pending.append(_Pending(index, ab, weight, picture))
         return [done for _, is_cut in decisions for done in self._advance(is_cut)]
 
     def flush(self) -> list[SmoothedAb]:
@@ -189,7 +197,7 @@ class _ShotWindow:
         """Take the shot's next frame; return those whose window is complete."""
         self._waiting.append(frame)
         if frame.picture is not None:
-            self._add(frame.ab, frame.picture)
+            self._add(frame, frame.picture)
         self._count += 1
         return list(self._emit_until(self._count - self._radius))
 
@@ -197,10 +205,12 @@ class _ShotWindow:
         """The remaining frames, whose window the shot's end cuts short."""
         return list(self._emit_until(self._count))
 
-    def _add(self, ab: Array, picture: FlowPicture) -> None:
+    def _add(self, frame: _Pending, picture: FlowPicture) -> None:
         here = self._count
-        # (2, h, w) -> (h, w, 3): a*, b* and the weight 1, as cv2.remap wants them
-        own = cv2.merge([ab[0], ab[1], np.ones_like(ab[0])])
+        ab = frame.ab
+        weight = np.ones_like(ab[0]) if frame.weight is None else frame.weight
+        # (2, h, w) -> (h, w, 3): a* and b*, weighted, and the weight, as cv2.remap wants them
+        own = cv2.merge([ab[0] * weight, ab[1] * weight, weight])
         self._past.sums[0][here] = self._future.sums[0][here] = own
         self._chroma[here] = _rms_chroma(ab)
         if self._last_picture is not None:
