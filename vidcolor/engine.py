@@ -7,6 +7,7 @@ motion and then turned into the two chroma planes.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 import threading
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from vidcolor.ab_cache import AbCacheWriter, CachedFrame, HalfUnits, from_half_units, half_units
-from vidcolor.color import ChromaRenderer
+from vidcolor.color import ChromaRenderer, ChromaTable
 from vidcolor.colorizer import AbPlanes, Colorizer, NetworkGrid, SmallPicture
 from vidcolor.config import WORK_LEAST_S, RunSettings
 from vidcolor.edit_carrier import CarriedColors
@@ -127,7 +128,11 @@ class FilmRun:
         self.carried: CarriedColors | None = None
         """Of edits."""
         self.looks = ShotLooks(settings.look, shots)
-        self.renderer = ChromaRenderer(self.target)
+        # Ready when the network has its first colours.
+        build = threading.Thread(
+            target=ChromaTable.build, args=(self.target.color,), name="vidcolor-table", daemon=True
+        )
+        build.start()
         self.pts = array("q")
         """Of all frames that the decoder yields."""
         self.earlier_pts = array("q")
@@ -139,6 +144,11 @@ class FilmRun:
         """As it entered the encoder."""
         self.hashes_in_segments = 0
         self.written = WriteReport()
+
+    @functools.cached_property
+    def renderer(self) -> ChromaRenderer:
+        """From ab to the planes that the encoder gets."""
+        return ChromaRenderer(self.target)
 
     def go_on_after(self, segments: SegmentFolder) -> None:
         """Begin after the segments that an interrupted run has finished."""

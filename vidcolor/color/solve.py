@@ -117,16 +117,20 @@ class _Space:
 
     def solve_lightness(self, luma: Array, a: Array, b: Array, guess: Array) -> Array:
         """The L* in 0…100 that gives ``luma``: Newton's method, kept inside a bracket."""
+        lightness = guess.copy()
+        moving = np.arange(luma.size)
         low, high = np.zeros_like(luma), np.full_like(luma, 100.0)
-        lightness = guess
         for _ in range(_NEWTON_STEPS):
-            value, slope = self._luma_and_slope(lightness, a, b)
-            below = value < luma
-            low, high = np.where(below, lightness, low), np.where(below, high, lightness)
-            newton = lightness + (luma - value) / np.maximum(slope, 1e-9)
+            last, wanted = lightness[moving], luma[moving]
+            value, slope = self._luma_and_slope(last, a[moving], b[moving])
+            below = value < wanted
+            low, high = np.where(below, last, low), np.where(below, high, last)
+            newton = last + (wanted - value) / np.maximum(slope, 1e-9)
             inside = (newton >= low) & (newton <= high)
-            last, lightness = lightness, np.where(inside, newton, (low + high) / 2)
-            if np.all(np.abs(lightness - last) < _LIGHTNESS_TOLERANCE):
+            lightness[moving] = here = np.where(inside, newton, (low + high) / 2)
+            still = np.abs(here - last) >= _LIGHTNESS_TOLERANCE
+            moving, low, high = moving[still], low[still], high[still]
+            if not moving.size:
                 break
         return lightness
 
@@ -148,12 +152,14 @@ class _Space:
         fy = (lightness + 16.0) / 116.0
         f = np.stack((fy + a / 500.0, fy, fy - b / 200.0))
         on_curve = f > 6 / 29
-        xyz = np.where(on_curve, f**3, (f - 4 / 29) / LAB_SLOPE)
-        xyz_slope = np.where(on_curve, 3 * f**2, 1 / LAB_SLOPE) / 116.0
+        squared = f * f
+        xyz = np.where(on_curve, squared * f, (f - 4 / 29) / LAB_SLOPE)
+        xyz_slope = np.where(on_curve, 3 * squared, 1 / LAB_SLOPE) / 116.0
         linear, linear_slope = self.xyz_to_rgb @ xyz, self.xyz_to_rgb @ xyz_slope
         # The sRGB curve and its slope, as in `linear_to_srgb`.
         clamped = np.maximum(linear, 0.0031308)
-        power = 1.055 * clamped ** (1 / 2.4)
+        # exp and log are vectorised in float64, ``**`` is not.
+        power = 1.055 * np.exp(np.log(clamped) / 2.4)
         is_line = linear <= 0.0031308
         rgb = np.where(is_line, 12.92 * linear, power - 0.055)
         rgb_slope = linear_slope * np.where(is_line, 12.92, power / (2.4 * clamped))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 
 import cv2
 import numpy as np
@@ -53,8 +54,12 @@ class ChromaTable:
 
     @classmethod
     def build(cls, tags: ColorTags) -> ChromaTable:
-        """The table for resolved ``tags``; about a second the first time, then remembered."""
-        return _build(tags.matrix, tags.primaries)
+        """The table for resolved ``tags``; half a second the first time, then remembered.
+
+        While one thread builds it, others wait.
+        """
+        with _building:
+            return _build(tags.matrix, tags.primaries)
 
     def chroma(self, luma01: FloatArray, ab: FloatArray) -> FloatArray:
         """Look up Cb and Cr.
@@ -116,6 +121,9 @@ class ChromaTable:
             # Row 64 of a slice is followed by row 0 of the next, which then has weight 0.
             cv2.remap(picture, columns, rows, cv2.INTER_LINEAR, plane, cv2.BORDER_REPLICATE)
         return out
+
+
+_building = threading.Lock()
 
 
 @functools.cache
