@@ -20,7 +20,7 @@ import numpy as np
 from common import machine, print_table
 
 from vidcolor.color import ChromaRenderer
-from vidcolor.colorizer import Colorizer
+from vidcolor.colorizer import LEAST_FRAMES_TO_COMPILE, Colorizer
 from vidcolor.config import NetworkSettings, load_preset
 from vidcolor.frames import EncodeTarget
 from vidcolor.luma import target_luma
@@ -40,6 +40,7 @@ def small_pictures(
         target = plan_any(reader.info, settings, Path(scratch) / "out.mkv").target
         colorizer = Colorizer(NetworkSettings(batch_size=batch))
         grid = colorizer.grid(video.width, video.height, video.sample_aspect_ratio, video.rotation)
+        colorizer.compile(grid, LEAST_FRAMES_TO_COMPILE)
         size = colorizer.fix_batch(grid)
         depth, full_range = video.layout.bit_depth, target.color.full_range
         for frame in itertools.islice(reader, most):

@@ -82,14 +82,14 @@ def colorize(source: Path, output: Path, preset: str, device: str) -> None:
         size=f"{report.width}x{report.height}",
         output_mb=output.stat().st_size / 1e6,
         stage_ms=report.stage_ms,
-        precision=report.precision,
+        precision=f"{report.precision}, {report.engine}",
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--film", type=Path, help="take the pictures from this film")
-    parser.add_argument("--frames", type=int, default=240)
+    parser.add_argument("--frames", type=int, default=600)
     parser.add_argument("--sizes", nargs="+", default=["854x480", "1920x1080"])
     parser.add_argument("--preset", default="film")
     parser.add_argument("--device", default="cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -250,6 +251,25 @@ class TestEngine:
             assert 0 < np.abs(ab - again).mean() < 0.2
         np.testing.assert_array_equal(colorizer.predict(pictures[2:])[0], compiled[2])
 
+    def test_a_film_gets_what_it_would_get_alone(self, settings):
+        colorizer = Colorizer(settings)
+        grid = colorizer.grid(100, 64)
+        colorizer.compile(grid, LEAST_FRAMES_TO_COMPILE)
+        colorizer.compile(grid, LEAST_FRAMES_TO_COMPILE - 1)  # the next film
+        assert colorizer.engine(grid) == "torch"
+
+    def test_a_checkpoint_that_was_replaced_meanwhile(self, untrained_checkpoint, tmp_path, caplog):
+        path = tmp_path / "best.safetensors"
+        path.write_bytes(untrained_checkpoint.read_bytes())
+        colorizer = Colorizer(NetworkSettings(checkpoint=str(path), device="cpu", short_side=96))
+        torch.manual_seed(1)
+        save_checkpoint(path, create("filmnet"), name="other", licence="MIT")
+        colorizer.info = dataclasses.replace(colorizer.info, sha256="0" * 64)  # not in the cache
+        grid = colorizer.grid(100, 64)
+        colorizer.compile(grid, LEAST_FRAMES_TO_COMPILE)
+        assert colorizer.engine(grid) == "torch"
+        assert "has changed since it was loaded" in caplog.text
+
     def test_a_turned_picture(self, settings):
         colorizer = Colorizer(settings)
         grid = colorizer.grid(100, 64, rotation=90)
@@ -273,6 +293,8 @@ class TestEngine:
         colorizer.compile(grid, LEAST_FRAMES_TO_COMPILE)
         assert colorizer.engine(grid) == "torch"
         assert "torch runs the network, more slowly" in caplog.text
+        colorizer.compile(grid, LEAST_FRAMES_TO_COMPILE)
+        assert caplog.text.count("more slowly") == 1  # not tried again
         wanted = Colorizer(settings.model_copy(update={"engine": "openvino"}))
         with pytest.raises(
             DeviceError, match=r"cannot be imported.*use engine = 'auto' or 'torch'"

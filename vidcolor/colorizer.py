@@ -178,17 +178,22 @@ class Colorizer:
         self._pool = _one_thread_each(_cpu_workers()) if self.device.type == "cpu" else None
         self.halvings = 0
         """How often the batch was halved because the device ran out of memory."""
-        self._compiled: dict[tuple[int, int], CompiledNetwork] = {}
+        self._compiled: CompiledNetwork | None = None
+        self._compiled_size: tuple[int, int] | None = None
+        self._cannot_compile = False
 
     def engine(self, grid: NetworkGrid) -> str:
         """What computes pictures of ``grid``: torch, or OpenVINO with its version."""
-        compiled = self._compiled.get(self._padded(grid))
-        return compiled.version if compiled else "torch"
+        if self._compiled is None or self._compiled_size != self._padded(grid):
+            return "torch"
+        return self._compiled.version
 
     def compile(self, grid: NetworkGrid, frames: int | None) -> None:
         """Get ready for a film of so many frames, None if that is not known.
 
-        Compiles the network for pictures of ``grid`` if that pays, see `NetworkSettings.engine`.
+        Compiles the network for pictures of ``grid`` if that pays, see `NetworkSettings.engine`;
+        if not, forgets what was compiled for a film before, so that each gets what it would get
+        alone.
 
         Raises
         ------
@@ -196,14 +201,16 @@ class Colorizer:
             If OpenVINO was asked for and is of no use.
         """
         wanted, size = self._settings.engine, self._padded(grid)
-        pays = (frames or 0) >= LEAST_FRAMES_TO_COMPILE
-        if self._pool is None or size in self._compiled or wanted == "torch":
+        pays = wanted == "openvino" or (frames or 0) >= LEAST_FRAMES_TO_COMPILE
+        if self._pool is None or wanted == "torch" or not pays or self._cannot_compile:
+            self._compiled = None
             return
-        if not pays and wanted != "openvino":
+        if self._compiled is not None and self._compiled_size == size:
             return
         height, width = size
+        self._compiled, self._compiled_size = None, size
         try:
-            self._compiled[size] = self._pool.submit(
+            self._compiled = self._pool.submit(
                 CompiledNetwork,
                 self.network,
                 self._loaded_again,
@@ -215,10 +222,18 @@ class Colorizer:
         except CompileError as error:
             if wanted == "openvino":
                 raise DeviceError(f"{error}; use engine = 'auto' or 'torch'") from error
-            log.warning("%s; torch runs the network, more slowly", error)
+            self._cannot_compile = True
+            log.warning(
+                "%s; torch runs the network, more slowly (engine = 'torch' under [network] in a "
+                "preset spares the attempt)",
+                error,
+            )
 
     def _loaded_again(self) -> ColorNetwork:
-        return prepare_for_inference(load_checkpoint(self._settings.checkpoint).network)
+        again = load_checkpoint(self._settings.checkpoint)
+        if again.info.sha256 != self.info.sha256:
+            raise CompileError(f"checkpoint {self.info.name!r} has changed since it was loaded")
+        return prepare_for_inference(again.network)
 
     def _padded(self, grid: NetworkGrid) -> tuple[int, int]:
         """(height, width) of pictures of ``grid`` as the network gets them, upright."""
@@ -386,9 +401,8 @@ class Colorizer:
             cv2.copyMakeBorder(np.ascontiguousarray(p), 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
             for p in pictures
         ]
-        compiled = self._compiled.get((height + bottom, width + right))
-        if compiled is not None:
-            ab = torch.cat([compiled(picture) for picture in padded])
+        if self._compiled is not None and self._compiled_size == (height + bottom, width + right):
+            ab = torch.cat([self._compiled(picture) for picture in padded])
         else:
             ab = self._run_torch(padded)
         ab = ab[: len(pictures), :, : height // self.stride, : width // self.stride]
@@ -440,8 +454,8 @@ def _one_thread_each(workers: int) -> ThreadPoolExecutor:
     )
 
 
-_MEMORY_WORDS = ("out of memory", "ALLOC_FAILED", "can't allocate memory")
-# What torch, cuBLAS, cuDNN and the CPU allocator say; only some raise a type of their own.
+_MEMORY_WORDS = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "bad_alloc")
+# What torch, cuBLAS, cuDNN, the CPU allocator and C++ say; only some raise a type of their own.
 
 
 def is_out_of_memory(error: BaseException) -> bool:

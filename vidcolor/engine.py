@@ -14,6 +14,7 @@ import threading
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from itertools import starmap
 from pathlib import Path
@@ -129,10 +130,7 @@ class FilmRun:
         """Of edits."""
         self.looks = ShotLooks(settings.look, shots)
         # Ready when the network has its first colours.
-        build = threading.Thread(
-            target=ChromaTable.build, args=(self.target.color,), name="vidcolor-table", daemon=True
-        )
-        build.start()
+        threading.Thread(target=self._build_table, name="vidcolor-table", daemon=True).start()
         self.pts = array("q")
         """Of all frames that the decoder yields."""
         self.earlier_pts = array("q")
@@ -144,6 +142,10 @@ class FilmRun:
         """As it entered the encoder."""
         self.hashes_in_segments = 0
         self.written = WriteReport()
+
+    def _build_table(self) -> None:
+        with suppress(Exception):  # `renderer` meets it again, where it is told
+            ChromaTable.build(self.target.color)
 
     @functools.cached_property
     def renderer(self) -> ChromaRenderer:

@@ -1,4 +1,7 @@
-"""Single frames of a film in the colours that `vidcolor run` would give them."""
+"""Single frames of a film in the colours that `vidcolor run` would give them.
+
+To within the last bits: here torch runs the network, see `NetworkSettings.engine`.
+"""
 
 from __future__ import annotations
 

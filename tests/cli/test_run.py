@@ -374,6 +374,17 @@ def test_a_reader_of_progress_that_goes_away_ends_the_run(
     assert not list(long_film.parent.glob("*.color.*"))
 
 
+def test_a_reader_of_a_table_that_goes_away(film: Path) -> None:
+    command = [sys.executable, "-m", "vidcolor", "probe", str(film)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert process.returncode == 45
+    assert "nobody reads stdout any more" in said
+
+
 def test_the_summary_says_that_luma_was_deinterlaced(color: Program, tmp_path: Path) -> None:
     film = make_fields(tmp_path / "film.mkv", frames=8)
     result = color(film, "--deinterlace", "bwdif")

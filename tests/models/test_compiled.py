@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -104,6 +106,44 @@ def test_a_folder_that_cannot_be_written_does_not_matter(
     elsewhere = compile_it(network)(lightness())
     cache.unlink()
     assert torch.equal(compile_it(network)(lightness()), elsewhere)
+
+
+def test_a_cache_of_other_weights_is_made_again(cache: Path, network: ColorNetwork) -> None:
+    other = prepare_for_inference(create("alpha"))
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.mul_(-2)
+    compile_it(other)
+    ours = compile_it(network)(lightness())
+    torch.testing.assert_close(ours, by_torch(network, lightness()), atol=1e-3, rtol=1e-3)
+    assert len(list(cache.glob("*.xml"))) == 1
+
+
+def test_nobody_is_told(tmp_path: Path) -> None:
+    """OpenVINO's telemetry would leave its files in the home folder, and keep the program."""
+    code = """
+import sys
+from vidcolor.models.compiled import CompiledNetwork
+from vidcolor.models.inference import prepare_for_inference
+from vidcolor.models.registry import create
+network = prepare_for_inference(create("alpha"))
+CompiledNetwork(network, lambda: network, "key", height=64, width=64, workers=1)
+assert sys.modules["openvino"] and not sys.modules["openvino_telemetry"]
+"""
+    keep = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "PYTHONPATH")
+    surroundings = {name: os.environ[name] for name in keep if name in os.environ}
+    surroundings |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", code], check=True, env=surroundings)
+    assert [path.name for path in tmp_path.iterdir()] == ["cache"]
+
+
+def test_without_a_home_folder_nothing_is_kept(
+    network: ColorNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(compiled.platformdirs, "user_cache_path", lambda *_, **__: Path("~/x"))
+    compile_it(network)
+    assert not list(tmp_path.iterdir())
 
 
 class Deceitful(ColorNetwork):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -25,7 +27,11 @@ def stdout() -> Console:
     """For what the user asked to see: summaries, tables, plans."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    class Stdout(Console):
+        def on_broken_pipe(self) -> None:
+            raise _stdout_closed()
+
+    return Stdout(highlight=False)
 
 
 @cache
@@ -80,13 +86,20 @@ def print_json(value: dict[str, Any]) -> None:
     # ASCII only: a file name need not be valid Unicode, nor stdout able to show it.
     try:
         print(json.dumps(jsonable(value)), flush=True)
-    except BrokenPipeError:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        raise StdoutClosedError(
-            "nobody reads stdout any more, so vidcolor has stopped; run it again with a reader "
-            "that stays, or write to a file"
-        ) from None
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EINVAL):  # the second is Windows'
+            raise
+        raise _stdout_closed() from None
+
+
+def _stdout_closed() -> StdoutClosedError:
+    """What to raise; whatever is written to stdout afterwards goes nowhere."""
+    with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    return StdoutClosedError(
+        "nobody reads stdout any more, so vidcolor has stopped; run it again with a reader "
+        "that stays, or write to a file"
+    )
 
 
 def jsonable(value: Any) -> Any:

@@ -158,8 +158,7 @@ class _Space:
         linear, linear_slope = self.xyz_to_rgb @ xyz, self.xyz_to_rgb @ xyz_slope
         # The sRGB curve and its slope, as in `linear_to_srgb`.
         clamped = np.maximum(linear, 0.0031308)
-        # exp and log are vectorised in float64, ``**`` is not.
-        power = 1.055 * np.exp(np.log(clamped) / 2.4)
+        power = 1.055 * clamped ** (1 / 2.4)
         is_line = linear <= 0.0031308
         rgb = np.where(is_line, 12.92 * linear, power - 0.055)
         rgb_slope = linear_slope * np.where(is_line, 12.92, power / (2.4 * clamped))

@@ -6,6 +6,10 @@ Note [What is compiled]
     it into code for one size takes a third of a second and is done in each run. What the user may
     set, as the vividness, is in `ColorNetwork.finish`, which stays torch's.
 
+Note [No telemetry]
+    OpenVINO's converter tells Google Analytics of each use, from child processes, unless its
+    package ``openvino_telemetry`` cannot be imported. vidcolor talks to nobody.
+
     Tracing sees what a network does with one picture, and may take a number of that picture for a
     constant. So each compiled network is compared with torch on a picture of its size before it is
     used.
@@ -15,6 +19,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
 import threading
 import warnings
@@ -34,7 +39,10 @@ log = logging.getLogger(__name__)
 
 MOST_DIFFERENCE = 0.5
 """Mean difference from torch's ab, CIE units, above which a compiled network is not used. In
-bfloat16 FilmNet's differ by 0.1."""
+bfloat16 the default's differ by 0.05."""
+
+FORMAT = 1
+"""Of what is kept in the cache; raised when a trunk changes although its weights do not."""
 
 TRACED_SIDE = 64
 """Least side in pixels of the picture that a network is traced with."""
@@ -80,6 +88,7 @@ class CompiledNetwork:
         width: int,
         workers: int,
     ) -> None:
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # see Note
         try:
             import openvino
         except ImportError as error:
@@ -87,22 +96,17 @@ class CompiledNetwork:
         self.version = f"OpenVINO {openvino.__version__.split('-')[0]}"
         self._network = network
         self._threads = threading.local()
-        precision = "bf16" if network.dtype is torch.bfloat16 else "f32"
+        name = f"{network.architecture}{network.version}-{key[:20]}-v{FORMAT}"
+        cache = _Cache(openvino, name)
         try:
-            core = openvino.Core()
-            model = _model(openvino, core, load, key)
-            model.reshape([1, 1, height, width])
-            self._compiled = core.compile_model(
-                model,
-                "CPU",
-                {
-                    "NUM_STREAMS": workers,
-                    "INFERENCE_NUM_THREADS": workers,
-                    "INFERENCE_PRECISION_HINT": precision,
-                    "ENABLE_CPU_PINNING": False,
-                },
-            )
+            self._compile(cache.read() or cache.convert(load()), cache.core, height, width, workers)
             difference = self._difference(height, width)
+            if cache.was_read and not difference <= MOST_DIFFERENCE:  # of other weights?
+                model = cache.convert(load())
+                self._compile(model, cache.core, height, width, workers)
+                difference = self._difference(height, width)
+        except CompileError:
+            raise
         except Exception as error:  # whatever its converter meets in a network
             raise CompileError(
                 f"OpenVINO cannot compile {network.architecture}: {error}"
@@ -111,6 +115,26 @@ class CompiledNetwork:
             raise CompileError(
                 f"{network.architecture} compiled by OpenVINO differs from torch by "
                 f"{difference:.2f} CIE units on average"
+            )
+
+    def _compile(self, model: Any, core: Any, height: int, width: int, workers: int) -> None:
+        model.reshape([1, 1, height, width])
+        options = {
+            "NUM_STREAMS": workers,
+            "INFERENCE_NUM_THREADS": workers,
+            "INFERENCE_PRECISION_HINT": "bf16" if self._network.dtype is torch.bfloat16 else "f32",
+            "ENABLE_CPU_PINNING": False,
+        }
+        self._compiled = core.compile_model(model, "CPU", options)
+        self._threads = threading.local()
+        streams, threads = (
+            int(self._compiled.get_property(name))
+            for name in ("NUM_STREAMS", "INFERENCE_NUM_THREADS")
+        )
+        if threads > streams:
+            raise CompileError(
+                f"OpenVINO shares {threads} threads among {streams} pictures: its results would "
+                "depend on the machine's load"
             )
 
     def __call__(self, lightness: npt.NDArray[np.float32]) -> Tensor:
@@ -148,33 +172,57 @@ class _Trunk(nn.Module):
         return tuple(output.permute(0, 2, 3, 1) for output in self.network.trunk(L))
 
 
-def _model(openvino: Any, core: Any, load: Callable[[], ColorNetwork], key: str) -> Any:
-    """OpenVINO's form of the network, from the cache or converted and put there.
+class _Cache:
+    """OpenVINO's form of one network, in the user's cache folder.
 
-    Always as it is read from a file: saving simplifies it further, which changes last bits.
+    It is always used as read from a file: saving simplifies it, which changes last bits.
     """
-    folder = platformdirs.user_cache_path("vidcolor", appauthor=False)
-    kept = folder / f"{key[:20]}-{openvino.__version__.replace('/', '_')}.xml"
-    try:
-        return core.read_model(kept)
-    except Exception as error:  # it is not there yet, or damaged
-        log.debug("%s cannot be used: %s", kept, error)
-    log.info("converting the network for OpenVINO; it is kept in %s", folder)
-    model = _converted(openvino, load())
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+
+    def __init__(self, openvino: Any, name: str) -> None:
+        self._openvino = openvino
+        self.core = openvino.Core()
+        self.was_read = False
+        """Whether the cache had it."""
+        version = openvino.__version__.replace("/", "_")
+        folder = platformdirs.user_cache_path("vidcolor", appauthor=False)
+        # Without a home folder the path is "~/…", which would begin in the working folder.
+        self._kept = folder / f"{name}-{version}.xml" if folder.is_absolute() else None
+
+    def read(self) -> Any:
+        """None if it is not there, or damaged."""
+        if self._kept is None:
+            return None
+        try:
+            model = self.core.read_model(self._kept)
+        except Exception as error:
+            log.debug("%s cannot be used: %s", self._kept, error)
+            return None
+        self.was_read = True
+        return model
+
+    def convert(self, network: ColorNetwork) -> Any:
+        """Make it and keep it."""
+        log.info("converting the network for OpenVINO")
+        model = _converted(self._openvino, network)
+        if self._kept is not None:
+            try:
+                return self._keep(model, self._kept)
+            except (OSError, RuntimeError) as error:
+                log.info("the converted network cannot be kept as %s: %s", self._kept, error)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+            path = Path(scratch) / "network.xml"
+            self._openvino.save_model(model, path, compress_to_fp16=False)
+            return self.core.read_model(path)
+
+    def _keep(self, model: Any, kept: Path) -> Any:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
             new = Path(scratch) / kept.name
-            openvino.save_model(model, new, compress_to_fp16=False)
+            self._openvino.save_model(model, new, compress_to_fp16=False)
             # The weights first: without the other file they mean nothing.
             os.replace(new.with_suffix(".bin"), kept.with_suffix(".bin"))
             os.replace(new, kept)
-        return core.read_model(kept)
-    except (OSError, RuntimeError) as error:
-        log.info("the converted network cannot be kept in %s: %s", folder, error)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        openvino.save_model(model, Path(scratch) / kept.name, compress_to_fp16=False)
-        return core.read_model(Path(scratch) / kept.name)
+        return self.core.read_model(kept)
 
 
 def _converted(openvino: Any, network: ColorNetwork) -> Any:
