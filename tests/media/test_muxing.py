@@ -74,7 +74,9 @@ def test_least_size_grows_with_losslessness(source: MediaInfo) -> None:
 
 
 def test_least_size_of_an_unknown_length_is_nothing(source: MediaInfo) -> None:
-    video = dataclasses.replace(source.video, num_frames_from_header=None)
+    video = dataclasses.replace(
+        source.video, num_frames_from_header=None, duration_from_header_s=None
+    )
     unknown = dataclasses.replace(source, video=video, duration_from_header_s=None)
     assert least_size(unknown, plan_for(source, "out.mkv")) == 0
     known = dataclasses.replace(source, video=video, duration_from_header_s=1.0)
