@@ -80,7 +80,6 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     "big-batch": {"batch_factor": 2.0},
     "small-batch": {"batch_factor": 0.5},
     "no-average": {"optimizer.average_decay": 0.0},
-    "short-average": {"optimizer.average_decay": 0.98},
     "augmented": {"crop.rotation": 6.0, "crop.brightness": 0.15},
     "wide-crops": {"crop.min_area": 0.7},
     "slow-encoder": {"optimizer.encoder_rate": 5e-5},
