@@ -52,7 +52,7 @@ MAX_AUTO_BATCH = 32
 
 LEAST_FRAMES_TO_COMPILE = 500
 """Of a film. Compiling takes three seconds when a checkpoint is first used and half a second later;
-it saves some 12 ms of processor time for each frame."""
+it saves some 10 ms of processor time for each frame (docs/decisions.md)."""
 
 _CUDA_BYTES_PER_PIXEL = 6000
 """Generous bound on the activation memory of the largest network, per input pixel."""
@@ -221,7 +221,9 @@ class Colorizer:
             ).result()
         except CompileError as error:
             if wanted == "openvino":
-                raise DeviceError(f"{error}; use engine = 'auto' or 'torch'") from error
+                raise DeviceError(
+                    f"{error}; use engine = 'auto' or 'torch' under [network] in the preset"
+                ) from error
             self._cannot_compile = True
             log.warning(
                 "%s; torch runs the network, more slowly (engine = 'torch' under [network] in a "

@@ -57,7 +57,7 @@ class NetworkSettings(_Settings):
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
     engine: Literal["auto", "torch", "openvino"] = "auto"
-    """What runs the network on a CPU. ``auto`` is OpenVINO, which takes half the time, for films
+    """What runs the network on a CPU. ``auto`` is OpenVINO, which takes less time, for films
     of at least `vidcolor.colorizer.LEAST_FRAMES_TO_COMPILE` frames, and torch where OpenVINO is
     missing or fails, for shorter films, for stills and on all other devices. The two differ in the
     last bits."""

@@ -1,4 +1,4 @@
-"""A network compiled by OpenVINO for pictures of one size: on a CPU half of torch's time.
+"""A network compiled by OpenVINO for pictures of one size, for CPUs: it takes less time than torch.
 
 Note [What is compiled]
     `ColorNetwork.trunk`, tensors to tensors, with float32 weights, for any size of picture. That
