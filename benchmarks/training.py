@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from common import machine, print_table
 
-from vidcolor.colorizer import pick_device
+from vidcolor.devices import pick_device
 from vidcolor.training.batches import BatchMaker
 from vidcolor.training.export import make_module
 from vidcolor.training.library import load_library

@@ -13,7 +13,7 @@ import pytest
 import skimage.data
 import torch
 
-from vidcolor.colorizer import LEAST_FRAMES_TO_COMPILE, MAX_ASPECT, Colorizer, pick_device
+from vidcolor.colorizer import LEAST_FRAMES_TO_COMPILE, MAX_ASPECT, Colorizer
 from vidcolor.config import NetworkSettings
 from vidcolor.errors import DeviceError, DeviceMemoryError, SettingsError
 from vidcolor.models.base import Prediction
@@ -30,22 +30,6 @@ def colorizer(untrained_checkpoint: Path) -> Colorizer:
 
 def lightness(height: int, width: int, seed: int = 0) -> np.ndarray:
     return (100 * np.random.default_rng(seed).random((height, width))).astype(np.float32)
-
-
-class TestDevice:
-    def test_auto_finds_one(self):
-        assert pick_device("auto").type in {"cpu", "cuda", "mps"}
-
-    @pytest.mark.parametrize("wanted", ["cuda", "cuda:0", "cuda:7"])
-    def test_cuda_without_cuda_says_what_to_use(self, wanted, monkeypatch):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-        with pytest.raises(DeviceError, match=r"0 CUDA devices found; use --device auto or cpu"):
-            pick_device(wanted)
-
-    @pytest.mark.parametrize("wanted", ["gpu", "CPU!", "meta", ""])
-    def test_other_names_list_what_is_allowed(self, wanted):
-        with pytest.raises(DeviceError, match="use auto, cpu, cuda, cuda:N or mps"):
-            pick_device(wanted)
 
 
 class TestGrid:
@@ -93,7 +77,7 @@ class TestPredict:
     ):
         pictures = [lightness(64, 96, seed) for seed in range(5)]
         expected = colorizer.predict(pictures)
-        monkeypatch.setattr("vidcolor.colorizer._cpu_workers", lambda: workers)
+        monkeypatch.setattr("vidcolor.colorizer.cpu_workers", lambda: workers)
         other = Colorizer(
             NetworkSettings(checkpoint=str(untrained_checkpoint), device="cpu", short_side=64)
         )

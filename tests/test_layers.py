@@ -20,7 +20,7 @@ LAYERS = (
     ("resources",),
     ("tables",),
     ("config",),
-    ("color",),
+    ("color", "devices"),
     ("look", "hints", "field_colors"),
     ("media",),
     ("models",),

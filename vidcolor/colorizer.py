@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -17,6 +15,13 @@ import torch
 
 from vidcolor.color import lightness_table
 from vidcolor.config import NetworkSettings
+from vidcolor.devices import (
+    cpu_workers,
+    has_fast_bf16,
+    is_out_of_memory,
+    one_thread_each,
+    pick_device,
+)
 from vidcolor.errors import DamagedCheckpointError, DeviceError, DeviceMemoryError
 from vidcolor.frames import Plane
 from vidcolor.models.base import ColorNetwork, InputRules
@@ -44,15 +49,12 @@ MAX_ASPECT = 4
 MPS_BATCH = 4
 """Pictures per batch on Apple GPUs, which do not tell how much memory is free."""
 
-MAX_CPU_WORKERS = 16
-"""Most pictures that a CPU computes side by side; each needs some 60 MB."""
-
 MAX_AUTO_BATCH = 32
 """Largest batch that is chosen by itself; more gains nothing."""
 
 LEAST_FRAMES_TO_COMPILE = 500
 """Of a film. Compiling takes three seconds when a checkpoint is first used and half a second later;
-it saves some 10 ms of processor time for each frame (docs/decisions.md)."""
+it saves more than a quarter of the network's time for each frame (docs/benchmarks.md)."""
 
 _CUDA_BYTES_PER_PIXEL = 6000
 """Generous bound on the activation memory of the largest network, per input pixel."""
@@ -83,48 +85,6 @@ class SmallPicture:
         if bit_depth == 8:
             return self.codes.astype(np.uint8, copy=False)
         return (self.codes >> (bit_depth - 8)).astype(np.uint8)
-
-
-def pick_device(wanted: str) -> torch.device:
-    """The device that ``wanted`` names; ``auto`` prefers CUDA, then MPS, then the CPU.
-
-    Raises
-    ------
-    DeviceError
-        If it is not available, or not a device name.
-    """
-    if wanted == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(wanted)
-    except RuntimeError:
-        device = torch.device("meta")
-    if device.type == "cpu":
-        return device
-    if device.type == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if (device.index or 0) < count:
-            return device
-        raise DeviceError(
-            f"device {wanted!r} is not available: {count} CUDA devices found; "
-            "use --device auto or cpu"
-        )
-    if device.type == "mps" and torch.backends.mps.is_available():
-        return device
-    raise DeviceError(f"device {wanted!r} is not available: use auto, cpu, cuda, cuda:N or mps")
-
-
-def has_fast_bf16(device: torch.device) -> bool:
-    """Whether bfloat16 is faster than float32 there (native instructions, not emulation)."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type == "cpu":
-        # Private in torch, so its absence only means float32.
-        native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-        return bool(native())
-    return False
 
 
 class Colorizer:
@@ -175,7 +135,7 @@ class Colorizer:
         self._settings = settings
         self._wanted_batch = settings.batch_size
         self._micro_batch = 1
-        self._pool = _one_thread_each(_cpu_workers()) if self.device.type == "cpu" else None
+        self._pool = one_thread_each(cpu_workers()) if self.device.type == "cpu" else None
         self.halvings = 0
         """How often the batch was halved because the device ran out of memory."""
         self._compiled: CompiledNetwork | None = None
@@ -217,7 +177,7 @@ class Colorizer:
                 self.info.sha256,
                 height=height,
                 width=width,
-                workers=_cpu_workers(),
+                workers=cpu_workers(),
             ).result()
         except CompileError as error:
             if wanted == "openvino":
@@ -276,7 +236,7 @@ class Colorizer:
         How many pictures `predict` is best given at a time.
         """
         if self.device.type == "cpu":
-            return self._wanted_batch or _cpu_workers()
+            return self._wanted_batch or cpu_workers()
         self._micro_batch = self._batch_that_fits(grid)
         return self._micro_batch
 
@@ -442,26 +402,3 @@ class Colorizer:
         log.warning("out of memory on %s: batch halved to %d", self.device, self._micro_batch)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-
-
-def _cpu_workers() -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(MAX_CPU_WORKERS, cores or 1)
-
-
-def _one_thread_each(workers: int) -> ThreadPoolExecutor:
-    """Threads in which torch shares no operation among others, whatever it does elsewhere."""
-    return ThreadPoolExecutor(
-        workers, "vidcolor-network", initializer=torch.set_num_threads, initargs=(1,)
-    )
-
-
-_MEMORY_WORDS = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "bad_alloc")
-# What torch, cuBLAS, cuDNN, the CPU allocator and C++ say; only some raise a type of their own.
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` says that a device, or this machine, has no memory left."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
-        words in str(error) for words in _MEMORY_WORDS
-    )

@@ -67,7 +67,7 @@ def print_plans(
 
 def _network(settings: RunSettings) -> str:
     """What would colour; the weights themselves are not loaded."""
-    from vidcolor.colorizer import pick_device
+    from vidcolor.devices import pick_device
     from vidcolor.models.checkpoint import read_info, resolve
 
     info = read_info(resolve(settings.network.checkpoint))

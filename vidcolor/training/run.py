@@ -18,7 +18,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 
-from vidcolor.colorizer import is_out_of_memory, pick_device
+from vidcolor.devices import is_out_of_memory, pick_device
 from vidcolor.errors import DeviceMemoryError, SettingsError
 from vidcolor.media.atomic import make_folder, output_error
 from vidcolor.models import bins

@@ -1,0 +1,79 @@
+"""Devices to compute on: which there are, what they are good at, whether their memory is full."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+from vidcolor.errors import DeviceError
+
+MAX_CPU_WORKERS = 16
+"""Most pictures that a CPU computes side by side; each needs some 60 MB."""
+
+
+def pick_device(wanted: str) -> torch.device:
+    """The device that ``wanted`` names; ``auto`` prefers CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    DeviceError
+        If it is not available, or not a device name.
+    """
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type == "cpu":
+        return device
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) < count:
+            return device
+        raise DeviceError(
+            f"device {wanted!r} is not available: {count} CUDA devices found; "
+            "use --device auto or cpu"
+        )
+    if device.type == "mps" and torch.backends.mps.is_available():
+        return device
+    raise DeviceError(f"device {wanted!r} is not available: use auto, cpu, cuda, cuda:N or mps")
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 is faster than float32 there (native instructions, not emulation)."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        # Private in torch, so its absence only means float32.
+        native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+        return bool(native())
+    return False
+
+
+def cpu_workers() -> int:
+    """How many pictures a CPU computes side by side: one for each core, within a bound."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(MAX_CPU_WORKERS, cores or 1)
+
+
+def one_thread_each(workers: int) -> ThreadPoolExecutor:
+    """Threads in which torch shares no operation among others, whatever it does elsewhere."""
+    return ThreadPoolExecutor(
+        workers, "vidcolor-network", initializer=torch.set_num_threads, initargs=(1,)
+    )
+
+
+_MEMORY_WORDS = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "bad_alloc")
+# What torch, cuBLAS, cuDNN, the CPU allocator and C++ say; only some raise a type of their own.
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` says that a device, or this machine, has no memory left."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        words in str(error) for words in _MEMORY_WORDS
+    )
