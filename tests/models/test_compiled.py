@@ -14,7 +14,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from vidcolor.models import compiled
 from vidcolor.models.base import ColorNetwork, Prediction
 from vidcolor.models.compiled import CompiledNetwork, CompileError
 from vidcolor.models.inference import prepare_for_inference
@@ -26,7 +25,7 @@ SIZE = {"height": 64, "width": 96}
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
-    monkeypatch.setattr(compiled.platformdirs, "user_cache_path", lambda *_, **__: folder)
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: folder)
     return folder
 
 
@@ -141,7 +140,7 @@ def test_without_a_home_folder_nothing_is_kept(
     network: ColorNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(compiled.platformdirs, "user_cache_path", lambda *_, **__: Path("~/x"))
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: Path("~/x"))
     compile_it(network)
     assert not list(tmp_path.iterdir())
 

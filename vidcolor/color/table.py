@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidcolor.color.solve import solve_chroma
+from vidcolor.color.table_cache import keep_table, read_table
 from vidcolor.frames import ColorTags
 
 FloatArray = npt.NDArray[np.float32]
@@ -28,6 +29,13 @@ narrower table is a finer one: ±128 would interpolate over cells 16 % wider."""
 LUMA_LEVELS = (LUMA_NODES - 1) * 7 + 1
 """Y′ levels in the baked table, 6 interpolated between each two solved ones. Finer than
 8-bit codes, and `LUMA_LEVELS` × `AB_NODES` = 29185 rows are under `REMAP_LIMIT`."""
+
+CHECKED_NODES = 160
+"""Values of a table from the cache that are solved again. Numpy does not let go of the interpreter
+for arrays of up to 500 numbers, and so need not wait for it, whatever other threads do."""
+
+CHECK_TOLERANCE = 1e-5
+"""Largest difference at which they are the same; 0.003 of an 8-bit code."""
 
 REMAP_LIMIT = 32766
 """Most rows or columns, of table and of result, that `cv2.remap` can address."""
@@ -54,9 +62,10 @@ class ChromaTable:
 
     @classmethod
     def build(cls, tags: ColorTags) -> ChromaTable:
-        """The table for resolved ``tags``; half a second the first time, then remembered.
+        """The table for resolved ``tags``; some seconds the first time, then remembered.
 
-        While one thread builds it, others wait.
+        A later process takes it from the user's cache, see Note [A table from the cache]. While one
+        thread builds it, others wait.
         """
         with _building:
             return _build(tags.matrix, tags.primaries)
@@ -129,19 +138,36 @@ _building = threading.Lock()
 @functools.cache
 def _build(matrix: int, primaries: int) -> ChromaTable:
     tags = ColorTags(matrix=matrix, primaries=primaries, transfer=1, full_range=True)
-    luma = np.linspace(0.0, 1.0, LUMA_NODES)
-    ab = np.linspace(-AB_LIMIT, AB_LIMIT, AB_NODES)
-    # (65, 65, 65) each: level, row = b*, column = a*
-    grid_luma, grid_b, grid_a = np.meshgrid(luma, ab, ab, indexing="ij")
-    solved = solve_chroma(grid_luma, np.stack((grid_a, grid_b)), tags)
+    name = f"chroma-{matrix}-{primaries}"
+    solved = read_table(name)
+    if solved is None or not _is_of(tags, solved):
+        solved = solve_chroma(*_nodes(), tags).astype(np.float32)
+        keep_table(name, solved)
     return ChromaTable(_interpolate_levels(solved))
 
 
-def _interpolate_levels(solved: npt.NDArray[np.float64]) -> FloatArray:
+def _nodes() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Y′ (65, 65, 65) and ab (2, 65, 65, 65) by level, row = b*, column = a*."""
+    luma = np.linspace(0.0, 1.0, LUMA_NODES)
+    ab = np.linspace(-AB_LIMIT, AB_LIMIT, AB_NODES)
+    grid_luma, grid_b, grid_a = np.meshgrid(luma, ab, ab, indexing="ij")
+    return grid_luma, np.stack((grid_a, grid_b))
+
+
+def _is_of(tags: ColorTags, solved: FloatArray) -> bool:
+    """Whether ``solved`` is what `solve_chroma` makes of the nodes, as far as some of them tell."""
+    luma, ab = _nodes()
+    if solved.shape != ab.shape or solved.dtype != np.float32:
+        return False
+    some = np.linspace(0, luma.size - 1, CHECKED_NODES).astype(int)
+    again = solve_chroma(luma.ravel()[some], ab.reshape(2, -1)[:, some], tags)
+    return bool((np.abs(solved.reshape(2, -1)[:, some] - again) <= CHECK_TOLERANCE).all())
+
+
+def _interpolate_levels(solved: FloatArray) -> FloatArray:
     """(2, 65, 65, 65) -> (2, 449 · 65, 65)"""
     position = np.linspace(0.0, LUMA_NODES - 1, LUMA_LEVELS)
     below = np.minimum(position.astype(int), LUMA_NODES - 2)
     weight = (position - below)[:, None, None].astype(np.float32)
-    nodes = solved.astype(np.float32)
-    levels = nodes[:, below] * (1 - weight) + nodes[:, below + 1] * weight
+    levels = solved[:, below] * (1 - weight) + solved[:, below + 1] * weight
     return np.ascontiguousarray(levels.reshape(2, LUMA_LEVELS * AB_NODES, AB_NODES))

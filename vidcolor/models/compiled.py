@@ -29,11 +29,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
 import torch
 from torch import Tensor, nn
 
 from vidcolor.models.base import ColorNetwork
+from vidcolor.resources import cache_folder
 
 log = logging.getLogger(__name__)
 
@@ -184,9 +184,8 @@ class _Cache:
         self.was_read = False
         """Whether the cache had it."""
         version = openvino.__version__.replace("/", "_")
-        folder = platformdirs.user_cache_path("vidcolor", appauthor=False)
-        # Without a home folder the path is "~/…", which would begin in the working folder.
-        self._kept = folder / f"{name}-{version}.xml" if folder.is_absolute() else None
+        folder = cache_folder()
+        self._kept = None if folder is None else folder / f"{name}-{version}.xml"
 
     def read(self) -> Any:
         """None if it is not there, or damaged."""
