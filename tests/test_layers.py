@@ -17,7 +17,7 @@ LAYERS = (
     ("frames", "contact_sheet"),
     ("luma", "fields", "source_color"),
     ("source_shots",),
-    ("resources",),
+    ("resources", "cache"),
     ("tables",),
     ("config",),
     ("color", "devices"),

@@ -1,4 +1,4 @@
-"""Devices to compute on: which there are, what they are good at, whether their memory is full."""
+"""Devices to compute on: which there are, what they are good at, their threads and memory."""
 
 from __future__ import annotations
 

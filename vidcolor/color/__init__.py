@@ -1,14 +1,15 @@
 """All Y′CbCr, RGB and L*a*b* maths; nothing else in vidcolor converts colours.
 
-lab.py        torch: sRGB, luma, CIE L*a*b*
-primaries.py  luma weights and primaries by their H.273 numbers
-tags.py       what tags mean, what to assume where they are missing
-solve.py      the chroma of a pixel whose luma is given: Note [Constant-luma chroma]
-table.py      the same as a table
-sampling.py   chroma siting
-codes.py      code values
-render.py     luma and ab in, Cb and Cr out
-rgb.py        whole pictures as 8-bit R′G′B′ and back, to look at
+lab.py          torch: sRGB, luma, CIE L*a*b*
+primaries.py    luma weights and primaries by their H.273 numbers
+tags.py         what tags mean, what to assume where they are missing
+solve.py        the chroma of a pixel whose luma is given: Note [Constant-luma chroma]
+table.py        the same as a table
+table_cache.py  tables that were solved before
+sampling.py     chroma siting
+codes.py        code values
+render.py       luma and ab in, Cb and Cr out
+rgb.py          whole pictures as 8-bit R′G′B′ and back, to look at
 """
 
 from vidcolor.color.codes import (

@@ -23,7 +23,7 @@ class ChromaRenderer:
     """
 
     def __init__(self, target: EncodeTarget) -> None:
-        """Build the table for ``target``, half a second the first time.
+        """Build the table for ``target``, see `ChromaTable.build`.
 
         Raises
         ------

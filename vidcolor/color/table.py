@@ -14,6 +14,7 @@ from vidcolor.color.table_cache import keep_table, read_table
 from vidcolor.frames import ColorTags
 
 FloatArray = npt.NDArray[np.float32]
+IndexArray = npt.NDArray[np.integer]
 
 LUMA_NODES = 65
 """Solved values of Y′, evenly over 0…1. On random displayable colours 33 of them give a mean
@@ -31,8 +32,9 @@ LUMA_LEVELS = (LUMA_NODES - 1) * 7 + 1
 8-bit codes, and `LUMA_LEVELS` × `AB_NODES` = 29185 rows are under `REMAP_LIMIT`."""
 
 CHECKED_NODES = 160
-"""Values of a table from the cache that are solved again. Numpy does not let go of the interpreter
-for arrays of up to 500 numbers, and so need not wait for it, whatever other threads do."""
+"""Values of a table from the cache that are solved again. The solver's arrays then hold three times
+as many numbers, and up to 500 numpy does not let go of the interpreter: it need not wait for other
+threads to get it back."""
 
 CHECK_TOLERANCE = 1e-5
 """Largest difference at which they are the same; 0.003 of an 8-bit code."""
@@ -62,7 +64,7 @@ class ChromaTable:
 
     @classmethod
     def build(cls, tags: ColorTags) -> ChromaTable:
-        """The table for resolved ``tags``; some seconds the first time, then remembered.
+        """The table for resolved ``tags``, solved the first time and then remembered.
 
         A later process takes it from the user's cache, see Note [A table from the cache]. While one
         thread builds it, others wait.
@@ -141,27 +143,31 @@ def _build(matrix: int, primaries: int) -> ChromaTable:
     name = f"chroma-{matrix}-{primaries}"
     solved = read_table(name)
     if solved is None or not _is_of(tags, solved):
-        solved = solve_chroma(*_nodes(), tags).astype(np.float32)
+        solved = _solve(tags, *np.indices(_shape()))
         keep_table(name, solved)
     return ChromaTable(_interpolate_levels(solved))
 
 
-def _nodes() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Y′ (65, 65, 65) and ab (2, 65, 65, 65) by level, row = b*, column = a*."""
+def _shape() -> tuple[int, int, int]:
+    """Nodes by level, row = b*, column = a*."""
+    return LUMA_NODES, AB_NODES, AB_NODES
+
+
+def _solve(tags: ColorTags, level: IndexArray, row: IndexArray, column: IndexArray) -> FloatArray:
+    """(2, ...) chroma of the nodes with these numbers, each (...)."""
     luma = np.linspace(0.0, 1.0, LUMA_NODES)
     ab = np.linspace(-AB_LIMIT, AB_LIMIT, AB_NODES)
-    grid_luma, grid_b, grid_a = np.meshgrid(luma, ab, ab, indexing="ij")
-    return grid_luma, np.stack((grid_a, grid_b))
+    return solve_chroma(luma[level], np.stack((ab[column], ab[row])), tags).astype(np.float32)
 
 
 def _is_of(tags: ColorTags, solved: FloatArray) -> bool:
-    """Whether ``solved`` is what `solve_chroma` makes of the nodes, as far as some of them tell."""
-    luma, ab = _nodes()
-    if solved.shape != ab.shape or solved.dtype != np.float32:
+    """Whether ``solved`` is what `_solve` makes of its nodes, as far as some of them tell."""
+    if solved.shape != (2, *_shape()) or solved.dtype != np.float32:
         return False
-    some = np.linspace(0, luma.size - 1, CHECKED_NODES).astype(int)
-    again = solve_chroma(luma.ravel()[some], ab.reshape(2, -1)[:, some], tags)
-    return bool((np.abs(solved.reshape(2, -1)[:, some] - again) <= CHECK_TOLERANCE).all())
+    numbers = np.linspace(0, LUMA_NODES * AB_NODES**2 - 1, CHECKED_NODES).astype(int)
+    level, row, column = np.unravel_index(numbers, _shape())
+    again = _solve(tags, level, row, column)
+    return bool((np.abs(solved[:, level, row, column] - again) <= CHECK_TOLERANCE).all())
 
 
 def _interpolate_levels(solved: FloatArray) -> FloatArray:

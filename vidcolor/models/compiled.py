@@ -32,8 +32,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from vidcolor.cache import cache_path, scratch_folder
 from vidcolor.models.base import ColorNetwork
-from vidcolor.resources import cache_folder
 
 log = logging.getLogger(__name__)
 
@@ -184,8 +184,7 @@ class _Cache:
         self.was_read = False
         """Whether the cache had it."""
         version = openvino.__version__.replace("/", "_")
-        folder = cache_folder()
-        self._kept = None if folder is None else folder / f"{name}-{version}.xml"
+        self._kept = cache_path(f"{name}-{version}.xml")
 
     def read(self) -> Any:
         """None if it is not there, or damaged."""
@@ -214,9 +213,8 @@ class _Cache:
             return self.core.read_model(path)
 
     def _keep(self, model: Any, kept: Path) -> Any:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
-            new = Path(scratch) / kept.name
+        with scratch_folder(kept) as scratch:
+            new = scratch / kept.name
             self._openvino.save_model(model, new, compress_to_fp16=False)
             # The weights first: without the other file they mean nothing.
             os.replace(new.with_suffix(".bin"), kept.with_suffix(".bin"))
