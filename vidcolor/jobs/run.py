@@ -6,12 +6,13 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vidcolor.colorizer import Colorizer
-from vidcolor.config import RunSettings
+from vidcolor.config import NetworkSettings, RunSettings
 from vidcolor.edit_carrier import CarriedColors, EditCarrier
 from vidcolor.engine import FilmRun
 from vidcolor.errors import Interrupted, OutputError, SourceChangedError
@@ -90,6 +91,7 @@ def color_film(
     begin = time.perf_counter()
     listed = settings.temporal.shots
     shots = None if listed is None else read_list_of(Path(listed), Path(source).name)
+    loading = _loaded_beside(colorizer, settings.network)
     with (
         limits_in_force(settings.limits),
         open_source(
@@ -112,7 +114,7 @@ def color_film(
             writes=settings.report,
             overwrite=settings.overwrite,
         )
-        colorizer = colorizer or Colorizer(settings.network)
+        colorizer = loading.result()
         made_by = provenance(colorizer.info.name, colorizer.info.sha256)
         plan = replace(plan, provenance=made_by)
         run = FilmRun(reader, plan, settings, colorizer, shots, on_progress, cancel)
@@ -176,6 +178,14 @@ def color_film(
             raise
         report.report_file = str(report_file)
     return report
+
+
+def _loaded_beside(colorizer: Colorizer | None, settings: NetworkSettings) -> Future[Colorizer]:
+    """``colorizer``, or one that is loaded while the film is opened and looked through."""
+    thread = ThreadPoolExecutor(1, "vidcolor-load")
+    loading = thread.submit(lambda: colorizer or Colorizer(settings))
+    thread.shutdown(wait=False)  # a film that is refused need not wait for it
+    return loading
 
 
 @dataclass(frozen=True, slots=True)
