@@ -28,11 +28,14 @@ from typing import Any
 from common import machine, make_source, print_table
 
 RATE = 24
-TRIAL_FRAMES = 240
-"""Coloured first, to learn how fast this machine is."""
+TRIAL_FRAMES = 960
+"""Coloured first, to learn how fast this machine is; as long films are, by the same engine."""
 
 WARM_UP = 0.2
 """Share of the run after which memory, files and threads are to be what they stay."""
+
+TOLD_LATE = 3
+"""Last samples that may be of the joining already: progress is told every half second."""
 
 MOST_GROWTH = 0.05
 ROWS = 12
@@ -90,7 +93,14 @@ def color(source: Path, output: Path, device: str) -> tuple[list[Sample], dict[s
         reader.join()
     if process.returncode:
         sys.exit(f"vidcolor run failed: {events.get('error')}")
-    return samples, events["summary"]
+    return samples[:-TOLD_LATE], events["summary"]
+
+
+def rate(samples: Sequence[Sample]) -> float:
+    """Frames a second once the first have been done."""
+    begun = next(sample for sample in samples if sample.frames > 0)
+    last = samples[-1]
+    return (last.frames - begun.frames) / (last.time_s - begun.time_s)
 
 
 def growth(values: Sequence[float]) -> float:
@@ -111,8 +121,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         source, output = Path(scratch) / "source.mp4", Path(scratch) / "output.mp4"
         make_source(source, width, height, TRIAL_FRAMES, options.film, RATE)
-        _, trial = color(source, output, options.device)
-        frames = max(TRIAL_FRAMES, round(trial["fps"] * 60 * options.minutes))
+        trial, _ = color(source, output, options.device)
+        frames = max(TRIAL_FRAMES, round(rate(trial) * 60 * options.minutes))
         output.unlink()
         make_source(source, width, height, frames, options.film, RATE)
         samples, summary = color(source, output, options.device)
