@@ -53,8 +53,8 @@ MAX_AUTO_BATCH = 32
 """Largest batch that is chosen by itself; more gains nothing."""
 
 LEAST_FRAMES_TO_COMPILE = 500
-"""Of a film. Compiling takes three seconds when a checkpoint is first used and half a second later;
-it saves more than a quarter of the network's time for each frame (docs/benchmarks.md)."""
+"""Of a film. Compiling takes seconds when a checkpoint is first used and some tenths later;
+it saves about a quarter of the network's time for each frame (docs/benchmarks.md)."""
 
 _CUDA_BYTES_PER_PIXEL = 6000
 """Generous bound on the activation memory of the largest network, per input pixel."""
