@@ -3,7 +3,7 @@
 from tests.synthetic import make_film
 from vidcolor.config import load_preset, override
 from vidcolor.media.probe import probe
-from vidcolor.media.reader import ReadReport
+from vidcolor.media.read_report import ReadReport
 from vidcolor.report import expected_frames, read_notices
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from vidcolor.config import RunSettings
 from vidcolor.frames import MediaInfo
-from vidcolor.media.reader import ReadReport
+from vidcolor.media.read_report import ReadReport
 from vidcolor.media.verify import VerifyReport
 
 

@@ -33,7 +33,6 @@ from vidcolor.errors import (
     TruncatedInputError,
 )
 from vidcolor.frames import Frame
-from vidcolor.media import reader as reader_module
 from vidcolor.media.reader import FilmReader
 from vidcolor.media.timeline import Timeline
 
@@ -288,25 +287,6 @@ def test_parts_add_up_to_the_whole(tmp_path: Path) -> None:
     assert fingerprint([frame for part in parts for frame in part]) == fingerprint(whole)
 
 
-def test_a_seek_that_lands_late_is_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An index that points behind the aim must not cost a frame."""
-    film = make_film(tmp_path / "film.mp4", frames=60, options={"g": "20", "sc_threshold": "0"})
-    expected = fingerprint(read(film))[25:]
-    monkeypatch.setattr(reader_module, "SEEK_MARGINS_S", (-1.0, -0.8))
-    aims: list[int] = []
-    original = FilmReader._seek
-
-    def seek(self: FilmReader, pts: int, margin_s: float) -> bool:
-        aims.append(pts)
-        return original(self, pts, margin_s)
-
-    monkeypatch.setattr(FilmReader, "_seek", seek)
-    assert fingerprint(read(film, start_s=25 / 24)) == expected
-    assert len(aims) == 2
-
-
 def test_skipped_frames_are_told(tmp_path: Path) -> None:
     """Where there is no seeking, as in a raw stream, the way to the first frame may be long."""
     film = tmp_path / "film.h264"
@@ -336,52 +316,6 @@ def test_times_that_are_not_allowed(tmp_path: Path, times: dict[str, float]) -> 
         FilmReader(film, **times)  # type: ignore[arg-type]
 
 
-def make_late_sound(folder: Path) -> Path:
-    """A program stream of 16 s whose second sound begins after 12 s."""
-    film = make_film(
-        folder / "film.mp4", frames=400, rate=25, codec="mpeg2video", audio=1, audio_codec="mp2"
-    )
-    sound = make_film(folder / "sound.mp4", frames=0, audio=1, audio_codec="mp2", audio_s=3)
-    late = folder / "late.mpg"
-    run_ffmpeg(
-        *("-i", str(film), "-itsoffset", "12", "-i", str(sound), "-map", "0", "-map", "1:a"),
-        *("-c", "copy", str(late)),
-    )
-    return late
-
-
-def test_a_stream_that_begins_late(tmp_path: Path) -> None:
-    film = make_late_sound(tmp_path)
-    with FilmReader(film) as reader:
-        assert [s.kind for s in reader.info.streams] == ["video", "audio", "audio"]
-        assert len(list(reader)) == 400
-
-
-class StumblingContainer:
-    """A container that ends as PyAV's does where a stream appeared that it did not know."""
-
-    def __init__(self, container: Any) -> None:
-        self.container = container
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.container, name)
-
-    def demux(self, *streams: Any) -> Any:
-        yield from (packet for packet in self.container.demux(*streams) if packet.size)
-        raise IndexError("list index out of range")
-
-
-def test_no_frame_is_lost_when_the_flush_fails(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    film = make_film(tmp_path / "film.mp4", frames=30, options=B_FRAMES)
-    expected = fingerprint(read(film))
-    with FilmReader(film, threads=2) as reader:
-        reader._container = StumblingContainer(reader._container)
-        assert fingerprint(list(reader)) == expected
-    assert "begins so late" in caplog.text
-
-
 def test_raw_stream_without_times(tmp_path: Path) -> None:
     film = make_film(tmp_path / "film.mp4", frames=30, rate=25, options=B_FRAMES)
     raw = tmp_path / "film.h264"
@@ -394,20 +328,6 @@ def test_raw_stream_without_times(tmp_path: Path) -> None:
     assert reader.report.missing_pts == 30
     assert any("no times" in notice for notice in reader.info.notices)
     assert fingerprint(read(raw, start_s=0.4, duration_s=0.2)) == fingerprint(frames)[10:15]
-
-
-def test_empty_packets_are_pictures_that_stay_on(tmp_path: Path) -> None:
-    """Theora's encoder says so of a frame like the one before; that is no damage."""
-    film = make_film(tmp_path / "film.mp4", frames=24, cuts=(12,), moving=False)
-    still = tmp_path / "still.ogv"
-    run_ffmpeg("-i", str(film), "-c:v", "libtheora", "-q:v", "2", str(still))
-    with av.open(str(still)) as container:
-        sizes = [packet.size for packet in container.demux(video=0)]
-    assert sizes[1:12] == [0] * 11
-    with FilmReader(still, limits=Limits(max_bad_packets=3)) as reader:
-        frames = list(reader)
-    assert [frame.pts for frame in frames] == [0, 12]
-    assert reader.report.undecodable_packets == 0
 
 
 def test_edit_list_that_hides_frames(tmp_path: Path) -> None:
@@ -532,71 +452,6 @@ def test_sound_longer_than_the_picture_is_no_damage(tmp_path: Path, suffix: str)
     assert len(read(film)) == 24
 
 
-def test_damage_in_the_middle_is_skipped_and_counted(tmp_path: Path) -> None:
-    film = make_film(tmp_path / "film.mp4", frames=60, width=160, height=96, options={"g": "10"})
-    content = bytearray(film.read_bytes())
-    with av.open(str(film)) as container:
-        packets = [p for p in container.demux(video=0) if p.size]
-        middle = packets[31]
-        assert middle.pos is not None
-        content[middle.pos : middle.pos + middle.size] = b"\xff" * middle.size
-    film.write_bytes(content)
-    with FilmReader(film) as reader:
-        frames = list(reader)
-    assert len(frames) == ffmpeg_frame_count(film) == 59
-    assert reader.report.undecodable_packets >= 1
-    assert all(b.pts > a.pts for a, b in pairwise(frames))
-
-
-def damaged(path: Path, bad: range) -> Path:
-    """Packets that are zeros."""
-    film = make_film(path, frames=40, codec="mjpeg", pix_fmt="yuvj420p")
-    content = bytearray(film.read_bytes())
-    with av.open(str(film)) as container:
-        for number, packet in enumerate(p for p in container.demux(video=0) if p.size):
-            if number in bad:
-                assert packet.pos is not None
-                content[packet.pos + 8 : packet.pos + packet.size] = bytes(packet.size - 8)
-    film.write_bytes(content)
-    return film
-
-
-def test_too_much_damage(tmp_path: Path) -> None:
-    film = damaged(tmp_path / "film.avi", range(10, 30))
-    few, many = Limits(max_bad_packets=5), Limits(max_bad_packets=20)
-    with (
-        FilmReader(film, limits=few) as reader,
-        pytest.raises(CorruptInputError, match=r"6 packets in a row.*--limit max_bad_packets=N"),
-    ):
-        list(reader)
-    for options in ({"keep_partial": True, "limits": few}, {"limits": many}):
-        with FilmReader(film, **options) as reader:
-            pts = [frame.pts for frame in reader]
-        assert pts == [*range(10), *range(30, 40)]  # the others keep their times
-        assert reader.report.undecodable_packets == 20
-
-
-@pytest.mark.parametrize("keep_partial", [False, True])
-def test_a_demuxer_that_fails_for_ever(tmp_path: Path, keep_partial: bool) -> None:
-    """It is left after a while, whatever limit decoding has."""
-
-    class Failing:
-        def demux(self, *_: object) -> Any:
-            raise av.error.InvalidDataError(1, "Invalid data")
-
-        def close(self) -> None:
-            pass
-
-    film = make_film(tmp_path / "film.mkv", frames=2)
-    endless = Limits(max_bad_packets=10**6)
-    with FilmReader(film, keep_partial=keep_partial, limits=endless) as reader:
-        reader._container.close()
-        reader._container = Failing()
-        with pytest.raises(SettingsError if keep_partial else CorruptInputError):
-            list(reader)
-    assert reader.report.undecodable_packets == 101
-
-
 @pytest.mark.parametrize(
     ("limits", "words"),
     [
@@ -637,7 +492,8 @@ def test_a_reader_in_which_a_thread_is_stuck_is_not_closed(
     thread.join(30)
     assert len(frames) == 12  # it could go on: nothing was freed under it
     reader.close()
-    assert reader._container is None
+    with pytest.raises(RuntimeError, match="while it is open"):
+        iter(reader)
 
 
 def test_hole_in_matroska_is_counted(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from vidcolor.errors import (
 from vidcolor.frames import ColorTags, FieldReport, Frame, MediaInfo, StreamInfo, VideoInfo
 from vidcolor.media.picture_files import CODECS, Picture, picture_notices, read_picture
 from vidcolor.media.probe import SEQUENCE_NUMBER, is_sequence_pattern
-from vidcolor.media.reader import FilmReader, ReadReport
+from vidcolor.media.read_report import ReadReport
+from vidcolor.media.reader import FilmReader
 from vidcolor.media.safety import check_input_path, current_limits, raise_limit
 from vidcolor.media.timeline import tick_range
 
