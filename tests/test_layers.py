@@ -28,7 +28,7 @@ LAYERS = (
     ("colorizer",),
     ("stages", "report", "ab_cache"),
     ("work",),
-    ("prediction",),
+    ("prediction", "steadying"),
     ("report_file",),
     ("stills",),
     ("references",),

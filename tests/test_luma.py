@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import zlib
 from fractions import Fraction
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -13,6 +15,8 @@ from vidcolor.frames import ColorTags, EncodeTarget, Frame, PixelLayout
 from vidcolor.luma import (
     SMALL_SHORT_SIDE,
     FrameHashes,
+    LumaHashes,
+    area_averaged,
     luma_crc,
     luma_sha256,
     small_luma,
@@ -50,6 +54,29 @@ def test_the_checksum_is_of_packed_rows(dtype):
     assert luma_crc(plane) != luma_crc(plane ^ 1)
 
 
+class TestAreaAveraged:
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize(("height", "width"), [(1080, 1920), (540, 960), (301, 500), (96, 96)])
+    def test_is_the_mean_of_areas(self, height: int, width: int, dtype: Any) -> None:
+        rng = np.random.default_rng(0)
+        coarse = rng.integers(0, 256, (height // 60 + 1, width // 60 + 1)).astype(np.uint8)
+        plane = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(dtype)
+        averaged = area_averaged(plane, 96, 64)
+        assert averaged.dtype == dtype
+        exact = cv2.resize(plane.astype(np.float32), (96, 64), interpolation=cv2.INTER_AREA)
+        difference = np.abs(averaged - exact)
+        assert difference.mean() < 1
+        assert difference.max() < 8
+
+    def test_enlarges(self) -> None:
+        assert area_averaged(RAMP, 20, 6).shape == (6, 20)
+        assert area_averaged(RAMP, 16, 16).min() == RAMP.min()
+
+    def test_halving_ends_at_odd_sides(self) -> None:
+        plane = np.full((8 * 27, 8 * 25), 200, np.uint8)
+        assert (area_averaged(plane, 5, 5) == 200).all()
+
+
 @pytest.mark.parametrize("bit_depth", [8, 10, 12])
 def test_small_luma_has_eight_bits_and_keeps_its_shape(bit_depth):
     dtype = np.uint8 if bit_depth == 8 else np.uint16
@@ -85,3 +112,25 @@ class TestHashes:
         assert first.total() != whole.total()
         with pytest.raises(IndexError):
             joined[5]
+
+
+@pytest.mark.parametrize("changes", [False, True])
+def test_a_run_that_goes_on_has_the_hashes_of_the_whole(changes: bool) -> None:
+    planes = [RAMP + index for index in range(5)]
+    whole, first = LumaHashes(changes=changes), LumaHashes(changes=changes)
+    states = []
+    for number, plane in enumerate(planes):
+        encoded = plane << 1 if changes else plane
+        whole.append(plane, encoded)
+        if number < 3:
+            first.append(plane, encoded)
+            states.append(first.state())
+    again = LumaHashes(changes=changes)
+    for state in states:
+        again.restore(state)
+    for plane in planes[3:]:
+        again.append(plane, plane << 1 if changes else plane)
+    assert list(again.decoded) == list(whole.decoded) == [luma_sha256(plane) for plane in planes]
+    assert list(again.encoded) == list(whole.encoded)
+    assert (again.encoded is again.decoded) is not changes
+    assert again.state()["source_luma"] == whole.decoded.hex(3)  # only what is new

@@ -8,16 +8,13 @@ motion and then turned into the two chroma planes.
 from __future__ import annotations
 
 import functools
-import itertools
 import logging
 import threading
 from array import array
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import starmap
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,10 +26,9 @@ from vidcolor.config import WORK_LEAST_S, RunSettings
 from vidcolor.edit_carrier import CarriedColors
 from vidcolor.errors import Interrupted, VerificationError
 from vidcolor.field_colors import FieldColors
-from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo, Plane
+from vidcolor.frames import ColoredFrame, EncodeTarget, Frame, MediaInfo
 from vidcolor.look import mixed
-from vidcolor.luma import FrameHashes, luma_crc, luma_sha256, target_luma
-from vidcolor.media.fields import field_notices
+from vidcolor.luma import LumaHashes, luma_crc, target_luma
 from vidcolor.media.output import Writer, verify_any
 from vidcolor.media.plan import IMAGE_SEQUENCE, OutputPlan
 from vidcolor.media.reader import FilmReader
@@ -42,14 +38,15 @@ from vidcolor.media.verify import VerifyReport
 from vidcolor.media.write_report import WriteReport
 from vidcolor.media.writer import FilmWriter
 from vidcolor.prediction import Prediction
-from vidcolor.report import ProgressEvent, ProgressMeter, RunReport, read_notices
+from vidcolor.report import ProgressEvent, ProgressMeter
 from vidcolor.source_color import SourceColor, frame_color, kept_chroma
 from vidcolor.source_shots import SourceShots
 from vidcolor.stages import StageClock, is_stalled, run_stages, sign_of_life
+from vidcolor.steadying import Steadying
 from vidcolor.temporal.segment_planner import SegmentPlanner
 from vidcolor.temporal.shot_list import ListedShot, ShotList, ShotWalk
 from vidcolor.temporal.shot_looks import ShotLooks
-from vidcolor.temporal.smooth import SmoothedAb, TemporalSmoother
+from vidcolor.temporal.smooth import SmoothedAb
 from vidcolor.work import Work
 
 log = logging.getLogger(__name__)
@@ -99,7 +96,7 @@ class FilmRun:
         video = self.info.video
         by_fields = settings.deinterlace == "auto" and not plan.is_scaled
         self.fields = FieldColors(reader.fields if by_fields else None, video.layout.bit_depth)
-        self.smoother = TemporalSmoother(settings.temporal.radius)
+        self.steadying = Steadying(settings.temporal.radius, video.layout.bit_depth, self.clock)
         self.planner = SegmentPlanner(*segment_lengths(settings))
         self.key_of: Callable[[Sequence[int]], str] = lambda _: ""
         """What a segment's looks and edits are known by, from its frames' pts."""
@@ -136,11 +133,7 @@ class FilmRun:
         self.earlier_pts = array("q")
         """Of those in an earlier run's segments."""
         self.segment_pts: list[int] = []
-        self.source_luma = FrameHashes()
-        """Of each frame as it was decoded."""
-        self.encoder_luma = FrameHashes() if self._changes_luma else self.source_luma
-        """As it entered the encoder."""
-        self.hashes_in_segments = 0
+        self.luma = LumaHashes(changes=bool(self.target.luma_shift) or plan.is_scaled)
         self.written = WriteReport()
 
     def _build_table(self) -> None:
@@ -169,10 +162,7 @@ class FilmRun:
         self.frames_carried = state["frames_carried"]
         self.progress.go_on_after(self.first_frame, self.first_shot)
         for record in segments.finished:
-            self.source_luma.extend_hex(record.state["source_luma"])
-            if self._changes_luma:
-                self.encoder_luma.extend_hex(record.state["encoder_luma"])
-        self.hashes_in_segments = len(self.source_luma)
+            self.luma.restore(record.state)
         log.warning(
             "%s: going on after %d frames of an earlier run", self.info.path, self.first_frame
         )
@@ -195,7 +185,7 @@ class FilmRun:
             writer,
             self.info,
             self.pts,
-            self.encoder_luma if self.plan.is_lossless else None,
+            self.luma.encoded if self.plan.is_lossless else None,
             self.watch_verification,
         )
 
@@ -237,7 +227,7 @@ class FilmRun:
 
     def _read(self) -> Iterator[Work]:
         # Frames before the first that have a say in it.
-        needed = self.prediction.begin(self.first_frame - self.smoother.overlap[0])
+        needed = self.prediction.begin(self.first_frame - self.steadying.overlap[0])
         if isinstance(self.reader, FilmReader):
             self.reader.on_skip = self._skipped
         for frame in self.clock.timed("decode", self.reader):
@@ -277,7 +267,7 @@ class FilmRun:
 
     def _render(self, works: Iterator[Work]) -> Iterable[Work]:
         shots_before: int | None = None
-        for work, item in self._steadied(works):
+        for work, item in self.steadying.steady(works):
             if work.frame.index < self.first_frame:
                 continue
             number = work.listed.number if work.listed else item.shot_index
@@ -302,43 +292,6 @@ class FilmRun:
             "frames_carried": self.frames_carried,
             "is_last": False,
         }
-
-    def _steadied(self, works: Iterator[Work]) -> Iterator[tuple[Work, SmoothedAb]]:
-        """Each frame with what the smoother says of it, or of its earlier field."""
-        waiting: deque[Work] = deque()
-        earlier: SmoothedAb | None = None
-        cut_in_frame = False
-        for item in self._smoothed(works, waiting):
-            if earlier is None:
-                # A shot that began with the later field before begins, in whole frames, here.
-                earlier = replace(item, is_cut=item.is_cut or cut_in_frame)
-                cut_in_frame = False
-                if waiting[0].later is not None:
-                    continue
-            else:
-                waiting[0].later_ab, cut_in_frame = item.ab, item.is_cut
-            yield waiting.popleft(), earlier
-            earlier = None
-        if waiting:
-            raise RuntimeError(f"{len(waiting)} frames were lost while smoothing")
-
-    def _smoothed(self, works: Iterator[Work], waiting: deque[Work]) -> Iterator[SmoothedAb]:
-        """One for each picture that the network saw, in order; their frames join ``waiting``."""
-        smoother = self.smoother
-        bits = self.info.video.layout.bit_depth
-        count = itertools.count()
-        for work in works:
-            waiting.append(work)
-            is_cut = work.listed.is_cut if work.listed else None
-            pictures = [(work.small, work.ab, is_cut, work.weight)]
-            if work.later is not None:
-                pictures.append((work.later, work.later_ab, False if work.listed else None, None))
-            for small, ab, begins, weight in pictures:
-                luma = small.luma_u8(bits)
-                yield from self.clock.call(
-                    "temporal", smoother.push, next(count), luma, ab, begins, weight
-                )
-        yield from self.clock.call("temporal", smoother.flush)
 
     def _colored(self, steadied: tuple[Work, SmoothedAb], keeps: bool) -> Work:
         work, item = steadied
@@ -386,14 +339,9 @@ class FilmRun:
             self.clock.call("encode", writer.write, work.colored)
             self.segment_pts.append(work.frame.pts)
             self._keep(work, writer)
-            self.clock.call("checksum", self._hash_luma, work.frame.luma, work.colored.luma)
+            self.clock.call("checksum", self.luma.append, work.frame.luma, work.colored.luma)
             self.progress.count(self._time_s(work.frame), work.shot)
             yield None
-
-    def _hash_luma(self, decoded: Plane, encoded: Plane) -> None:
-        self.source_luma.append(luma_sha256(decoded))
-        if self._changes_luma:
-            self.encoder_luma.append(luma_sha256(encoded))
 
     def _keep(self, work: Work, writer: Writer) -> None:
         if self.settings.keep_work and isinstance(writer, FilmWriter):
@@ -411,19 +359,11 @@ class FilmRun:
         if self.cache is not None:
             self.cache.finish()
             self.cache = None
-        state["source_luma"] = self.source_luma.hex(self.hashes_in_segments)
-        if self._changes_luma:
-            state["encoder_luma"] = self.encoder_luma.hex(self.hashes_in_segments)
-        self.hashes_in_segments = len(self.source_luma)
+        state |= self.luma.state()
         self.clock.call("encode", writer.end_segment, state, sign_of_life)
 
     @property
-    def _changes_luma(self) -> bool:
-        """What enters the encoder is another plane than the decoder's: shifted or scaled."""
-        return bool(self.target.luma_shift) or self.plan.is_scaled
-
-    @property
-    def _keeps_luma(self) -> bool:
+    def keeps_luma(self) -> bool:
         """Neither scaled nor, in RGB pictures, expanded to the full range."""
         video, target = self.info.video, self.target
         if self.plan.container == IMAGE_SEQUENCE and not target.color.full_range:
@@ -433,94 +373,8 @@ class FilmRun:
     def _check_luma(self) -> None:
         """Raise unless every frame's luma entered the encoder as it left the decoder."""
         written = self.written
-        if self._keeps_luma and written.luma_identical_frames != written.frames:
+        if self.keeps_luma and written.luma_identical_frames != written.frames:
             raise VerificationError(
                 f"luma was kept in {written.luma_identical_frames} of {written.frames} frames "
                 "only; the output was not kept. This is a bug in vidcolor: please report it"
             )
-
-    def _field_notices(self) -> list[str]:
-        done = self.settings.deinterlace
-        return field_notices(
-            self.reader.fields, self.info.video, done, is_scaled=self.plan.is_scaled
-        )
-
-    def _color_notices(self) -> list[str]:
-        notices = self.source_shots.notices()
-        if self.listed is not None and not self.is_complete:
-            notices += self.listed.notices()
-        if self.carried is not None:
-            met, carried = self.carried.frames_met, len(self.carried)
-            is_whole = not (self.first_frame or self.settings.start_s or self.settings.duration_s)
-            if met:
-                notices.append(f"{met} frames have edited colours")
-            elif is_whole and not self.keeps_chroma:
-                notices.append(
-                    f"edits were carried to {carried} frames, of which none was met: the film has "
-                    "other times when it is read from its beginning, as recordings that were "
-                    "glued together do; cut it, and colour the parts"
-                )
-        if self.is_complete and self.rendered_again is not None:
-            notices.append(
-                f"kept work was used: {self.rendered_again} segments were rendered again, with the "
-                "colours of the earlier run"
-            )
-        if self.frames_without_color and self.settings.look.strength:
-            notices.append(
-                f"{self.frames_without_color} of {self.progress.frames_written} frames "
-                "were left without colour by the network"
-            )
-        if self.colorizer.halvings:
-            notices.append(
-                f"the device ran out of memory: the batch was halved {self.colorizer.halvings} "
-                "times"
-            )
-        return notices
-
-    def report(self, output: Path, verification: VerifyReport, wall_s: float) -> RunReport:
-        """Everything that was counted."""
-        frames = max(1, self.frames_rendered)
-        read = self.reader.report
-        is_pictures = self.plan.container == IMAGE_SEQUENCE
-        return RunReport(
-            source=self.info.path,
-            output=str(output),
-            preset=self.settings.preset,
-            checkpoint=self.colorizer.info.name,
-            checkpoint_sha256=self.colorizer.info.sha256,
-            checkpoint_licence=self.colorizer.info.licence,
-            device=str(self.colorizer.device),
-            precision=self.colorizer.precision,
-            engine=self.engine,
-            frames_in=len(self.pts),
-            frames_out=verification.frames,
-            frames_resumed=self.first_frame,
-            frames_repeated=self.frames_repeated,
-            frames_carried=self.frames_carried,
-            luma_identical=self.written.luma_identical_frames if self._keeps_luma else 0,
-            source_luma_sha256=self.source_luma.total(),
-            encoder_luma_sha256=None if is_pictures else self.encoder_luma.total(),
-            is_deinterlaced=self.reader.deinterlaces,
-            undecodable_packets=read.undecodable_packets,
-            shots=self.progress.shot + 1 if self.progress.frames_written else 0,
-            codec=self.plan.codec,
-            width=self.target.width,
-            height=self.target.height,
-            bit_depth=self.target.layout.bit_depth,
-            streams=[
-                {"index": s.index, "kind": s.kind, "action": s.action, "reason": s.reason}
-                for s in self.plan.streams
-            ],
-            notices=[
-                *self.info.notices,
-                *self._field_notices(),
-                *self.plan.notices,
-                *self._color_notices(),
-                *read_notices(read),
-                *self.written.notices(),
-            ],
-            stage_ms={name: 1000 * s / frames for name, s in self.clock.seconds.items()},
-            wall_s=wall_s,
-            fps=self.frames_rendered / wall_s,
-            verification=verification,
-        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import overload
 
 import cv2
@@ -15,6 +15,9 @@ from vidcolor.frames import EncodeTarget, Frame, Plane
 
 SMALL_SHORT_SIDE = 144
 """Pixels of the luma that shots are found on."""
+
+HALVED_FROM = 4
+"""How many times larger a plane must be to be halved before it is averaged over odd areas."""
 
 
 def target_luma(luma: Plane, target: EncodeTarget) -> Plane:
@@ -33,6 +36,22 @@ def target_luma(luma: Plane, target: EncodeTarget) -> Plane:
     if target.layout.bit_depth > 8 and luma.dtype == np.uint8:
         luma = luma.astype(np.uint16)
     return np.left_shift(luma, luma.dtype.type(target.luma_shift)) if target.luma_shift else luma
+
+
+def area_averaged(luma: Plane, width: int, height: int) -> Plane:
+    """A plane at another size: area-averaged if that is smaller, else interpolated.
+
+    A plane much larger than that is halved first, which takes a quarter of the time or less and
+    differs by a fifth of a code on average, on a film of 1945.
+    """
+    rows, columns = luma.shape
+    while min(rows / height, columns / width) >= HALVED_FROM and rows % 2 == columns % 2 == 0:
+        rows, columns = rows // 2, columns // 2
+        luma = cv2.resize(luma, (columns, rows), interpolation=cv2.INTER_AREA)
+    enlarges = columns < width or rows < height
+    interpolation = cv2.INTER_LINEAR if enlarges else cv2.INTER_AREA
+    resized: Plane = cv2.resize(luma, (width, height), interpolation=interpolation)
+    return resized
 
 
 def small_luma(frame: Frame, bit_depth: int) -> npt.NDArray[np.uint8]:
@@ -97,6 +116,43 @@ class FrameHashes(Sequence[bytes]):
 
 
 _DIGEST_BYTES = 32
+
+
+class LumaHashes:
+    """Hashes of each frame's luma, as it was decoded and as it entered the encoder.
+
+    Parameters
+    ----------
+    changes:
+        What enters the encoder is another plane than the decoder's: shifted or scaled.
+    """
+
+    def __init__(self, *, changes: bool) -> None:
+        self._changes = changes
+        self.decoded = FrameHashes()
+        self.encoded = FrameHashes() if changes else self.decoded
+        self._given = 0
+
+    def append(self, decoded: Plane, encoded: Plane) -> None:
+        """One more frame."""
+        self.decoded.append(luma_sha256(decoded))
+        if self._changes:
+            self.encoded.append(luma_sha256(encoded))
+
+    def state(self) -> dict[str, str]:
+        """What `restore` needs of the frames since the last call."""
+        first, self._given = self._given, len(self.decoded)
+        state = {"source_luma": self.decoded.hex(first)}
+        if self._changes:
+            state["encoder_luma"] = self.encoded.hex(first)
+        return state
+
+    def restore(self, state: Mapping[str, str]) -> None:
+        """Append the frames of a `state` of earlier."""
+        self.decoded.extend_hex(state["source_luma"])
+        if self._changes:
+            self.encoded.extend_hex(state["encoder_luma"])
+        self._given = len(self.decoded)
 
 
 def luma_crc(luma: Plane) -> int:

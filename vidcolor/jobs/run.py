@@ -20,6 +20,7 @@ from vidcolor.jobs.changes import Changes
 from vidcolor.jobs.edits import find_edits, find_looks
 from vidcolor.jobs.facts import run_facts, source_facts, source_files
 from vidcolor.jobs.folder import Job, delete_leftovers, fingerprint
+from vidcolor.jobs.outcome import outcome
 from vidcolor.jobs.rerender import SegmentRenderer
 from vidcolor.media.output import Writer, open_writer, plan_any
 from vidcolor.media.plan import IMAGE_SEQUENCE, default_output
@@ -162,7 +163,7 @@ def color_film(
             if settings.overwrite:
                 delete_report(target_path)  # it tells of what is replaced
             writer.commit()
-    report = run.report(target_path, verification, time.perf_counter() - begin)
+    report = outcome(run, target_path, verification, time.perf_counter() - begin)
     if report_file is not None and hashes is not None:
         content = report_content(
             *(report, run.info, plan, settings, facts),
