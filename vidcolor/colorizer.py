@@ -24,6 +24,7 @@ from vidcolor.devices import (
 )
 from vidcolor.errors import DamagedCheckpointError, DeviceError, DeviceMemoryError
 from vidcolor.frames import Plane
+from vidcolor.luma import area_averaged
 from vidcolor.models.base import ColorNetwork, InputRules
 from vidcolor.models.checkpoint import load_checkpoint
 from vidcolor.models.checkpoint_file import CheckpointInfo
@@ -253,13 +254,7 @@ class Colorizer:
         self, luma: Plane, grid: NetworkGrid, bit_depth: int, full_range: bool
     ) -> SmallPicture:
         """Area-average a luma plane to the network's size and look up L*."""
-        height, width = luma.shape
-        enlarges = width < grid.width or height < grid.height
-        codes = cv2.resize(
-            luma,
-            (grid.width, grid.height),
-            interpolation=cv2.INTER_LINEAR if enlarges else cv2.INTER_AREA,
-        )
+        codes = area_averaged(luma, grid.width, grid.height)
         # Decoders may leave bits above the depth set in damaged frames: clip, do not fail.
         codes = np.minimum(codes, codes.dtype.type(2**bit_depth - 1))
         return SmallPicture(codes, lightness_table(bit_depth, full_range)[codes])

@@ -32,9 +32,9 @@ IRRELEVANT: dict[str, Any] = {
 }
 """Settings that decide whether there is a result, or name what has facts of its own."""
 
-JOB_FORMAT = 4
+JOB_FORMAT = 5
 """Of what segments keep for the run: 2 has SHA-256 of luma, 3 the number of repeated frames, 4 that
-of carried ones."""
+of carried ones, 5 colours of pictures that were halved first."""
 
 LIBRARIES = ("torch", "numpy", "cv2", "av")
 """Whose versions may change a result."""
