@@ -248,6 +248,12 @@ def test_unknown_encoder(name: str, hint: str) -> None:
     assert hint in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["gif", "pcx"])
+def test_encoder_without_planar_pictures(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} takes no planar.*choose libx264"):
+        choose_encoding(video(), EncodeSettings(codec=name))
+
+
 @given(width=st.integers(1, 9000), height=st.integers(1, 9000), scale=st.floats(0.01, 1.0))
 def test_scaled_size_is_even_and_near(width: int, height: int, scale: float) -> None:
     scaled = scaled_size(width, height, scale)

@@ -30,6 +30,13 @@ X26X_PRESETS = (
 )
 """Presets of x264 and x265. Checked here because the libraries print their own complaint."""
 
+HARDWARE = {
+    "_nvenc": "an NVIDIA GPU with its driver",
+    "_qsv": "an Intel GPU with its driver",
+    "_amf": "an AMD GPU with its driver",
+}
+"""What encoders need whose names end so."""
+
 FALLBACK_RATE = 24
 """Frames per second told to an encoder when the source does not say; only its rate control
 looks at it."""
@@ -298,9 +305,11 @@ def _explain_refusal(
         listed = ", ".join(f"{name}={value}" for name, value in options.items())
         return EncoderOptionError(f"{plan.codec} does not accept these together: {listed}")
     target = plan.target
+    hardware = (name for suffix, name in HARDWARE.items() if plan.codec.endswith(suffix))
+    needs = "".join(f"it needs {name}; " for name in hardware)
     return EncoderError(
         f"{plan.codec} refuses {target.width}×{target.height} {target.layout.name}: "
-        f"{_reason(error)}; choose another codec or preset"
+        f"{_reason(error)}; {needs}choose another codec or preset"
     )
 
 

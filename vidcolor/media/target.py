@@ -195,7 +195,7 @@ def encoder_layouts(codec: str) -> tuple[PixelLayout, ...]:
     Raises
     ------
     SettingsError
-        If there is no such video encoder; close names are suggested.
+        If there is no such video encoder; close names are suggested. If it takes none of them.
     """
     try:
         encoder = av.Codec(codec, "w")
@@ -210,7 +210,13 @@ def encoder_layouts(codec: str) -> tuple[PixelLayout, ...]:
             "another that this build of PyAV has"
         )
     formats = encoder.video_formats or []
-    return tuple(pixel_layout(form.name) for form in formats if _is_planar_ycbcr(form))
+    layouts = tuple(pixel_layout(form.name) for form in formats if _is_planar_ycbcr(form))
+    if not layouts:
+        raise SettingsError(
+            f"{codec} takes no planar Y′CbCr pictures, which are what vidcolor encodes; choose "
+            "libx264, libx265, ffv1 or prores_ks"
+        )
+    return layouts
 
 
 def best_layout(
