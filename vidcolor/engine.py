@@ -359,7 +359,7 @@ class FilmRun:
         if self.cache is not None:
             self.cache.finish()
             self.cache = None
-        state |= self.luma.state()
+        state |= self.luma.take_state()
         self.clock.call("encode", writer.end_segment, state, sign_of_life)
 
     @property

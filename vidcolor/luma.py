@@ -1,4 +1,4 @@
-"""Luma between the decoder and the encoder."""
+"""Luma between the decoder and the encoder, and small pictures of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SMALL_SHORT_SIDE = 144
 """Pixels of the luma that shots are found on."""
 
 HALVED_FROM = 4
-"""How many times larger a plane must be to be halved before it is averaged over odd areas."""
+"""Sides at least this many times the wanted ones are halved before they are averaged."""
 
 
 def target_luma(luma: Plane, target: EncodeTarget) -> Plane:
@@ -41,8 +41,8 @@ def target_luma(luma: Plane, target: EncodeTarget) -> Plane:
 def area_averaged(luma: Plane, width: int, height: int) -> Plane:
     """A plane at another size: area-averaged if that is smaller, else interpolated.
 
-    A plane much larger than that is halved first, which takes a quarter of the time or less and
-    differs by a fifth of a code on average, on a film of 1945.
+    While a plane is much larger than that, and its sides are even, it is halved first: that takes
+    a quarter of the time or less, and differs by 0.2 of a code on average (a film of 1945).
     """
     rows, columns = luma.shape
     while min(rows / height, columns / width) >= HALVED_FROM and rows % 2 == columns % 2 == 0:
@@ -131,7 +131,7 @@ class LumaHashes:
         self._changes = changes
         self.decoded = FrameHashes()
         self.encoded = FrameHashes() if changes else self.decoded
-        self._given = 0
+        self._frames_taken = 0
 
     def append(self, decoded: Plane, encoded: Plane) -> None:
         """One more frame."""
@@ -139,20 +139,20 @@ class LumaHashes:
         if self._changes:
             self.encoded.append(luma_sha256(encoded))
 
-    def state(self) -> dict[str, str]:
+    def take_state(self) -> dict[str, str]:
         """What `restore` needs of the frames since the last call."""
-        first, self._given = self._given, len(self.decoded)
+        first, self._frames_taken = self._frames_taken, len(self.decoded)
         state = {"source_luma": self.decoded.hex(first)}
         if self._changes:
             state["encoder_luma"] = self.encoded.hex(first)
         return state
 
     def restore(self, state: Mapping[str, str]) -> None:
-        """Append the frames of a `state` of earlier."""
+        """Append the frames of an earlier `take_state`."""
         self.decoded.extend_hex(state["source_luma"])
         if self._changes:
             self.encoded.extend_hex(state["encoder_luma"])
-        self._given = len(self.decoded)
+        self._frames_taken = len(self.decoded)
 
 
 def luma_crc(luma: Plane) -> int:

@@ -29,7 +29,6 @@ class Steadying:
         self._smoother = TemporalSmoother(radius)
         self._bit_depth = bit_depth
         self._clock = clock
-        self._waiting: deque[Work] = deque()
 
     @property
     def overlap(self) -> tuple[int, int]:
@@ -41,10 +40,10 @@ class Steadying:
 
         That of the later field becomes the frame's ``later_ab``.
         """
-        waiting = self._waiting
+        waiting: deque[Work] = deque()
         earlier: SmoothedAb | None = None
         cut_in_frame = False
-        for item in self._smoothed(works):
+        for item in self._smoothed(works, waiting):
             if earlier is None:
                 # A shot that began with the later field before begins, in whole frames, here.
                 earlier = replace(item, is_cut=item.is_cut or cut_in_frame)
@@ -58,12 +57,12 @@ class Steadying:
         if waiting:
             raise RuntimeError(f"{len(waiting)} frames were lost while smoothing")
 
-    def _smoothed(self, works: Iterator[Work]) -> Iterator[SmoothedAb]:
-        """One for each picture that the network saw, in order; their frames join the queue."""
+    def _smoothed(self, works: Iterator[Work], waiting: deque[Work]) -> Iterator[SmoothedAb]:
+        """One for each picture that the network saw, in order; their frames join ``waiting``."""
         smoother, clock = self._smoother, self._clock
         count = itertools.count()
         for work in works:
-            self._waiting.append(work)
+            waiting.append(work)
             is_cut = work.listed.is_cut if work.listed else None
             pictures = [(work.small, work.ab, is_cut, work.weight)]
             if work.later is not None:

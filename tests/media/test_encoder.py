@@ -212,7 +212,9 @@ class TestOptions:
     def test_what_an_encoder_on_a_gpu_needs_is_said(self, tmp_path: Path) -> None:
         # Also with a GPU: NVENC takes nothing that small.
         plan = plan_for(EncodeSettings(codec="h264_nvenc"))
-        with pytest.raises(EncoderError, match=r"refuses 64×48.*it needs an NVIDIA GPU.*; choose"):
+        with pytest.raises(
+            EncoderError, match=r"refuses 64×48.*it also needs an NVIDIA GPU.*; choose"
+        ):
             open_encoder(tmp_path, plan)
 
     def test_x264_does_not_cut_frames_into_slices(self, tmp_path: Path) -> None:

@@ -248,9 +248,9 @@ def test_unknown_encoder(name: str, hint: str) -> None:
     assert hint in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["gif", "pcx"])
+@pytest.mark.parametrize("name", ["gif", "pcx", "rawvideo"])
 def test_encoder_without_planar_pictures(name: str) -> None:
-    with pytest.raises(SettingsError, match=f"{name} takes no planar.*choose libx264"):
+    with pytest.raises(SettingsError, match=f"{name} names none of the planar.*choose libx264"):
         choose_encoding(video(), EncodeSettings(codec=name))
 
 

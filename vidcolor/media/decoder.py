@@ -49,9 +49,6 @@ class FilmDecoder:
         Of the decoder; 0 is one per core.
     """
 
-    newest_packet_end_s: float
-    """Where the packets read so far end, if all streams are watched."""
-
     def __init__(
         self,
         info: MediaInfo,
@@ -70,6 +67,7 @@ class FilmDecoder:
         self._threads = threads
         self._newest_packet_pts: int | None = None
         self.newest_packet_end_s = 0.0
+        """Where the packets read so far end, if all streams are watched."""
         self._container: Any = None
         self._open()
 
@@ -156,6 +154,7 @@ class FilmDecoder:
         the newest packet was simply the bad one.
         """
         counted = self._report.undecodable_packets
+        self._report.undecodable_packets = 0
         self._open(frame_threads=False)
         if self._seek(last, SEEK_MARGINS_S[0]):
             for frame in self._decoded():

@@ -32,7 +32,6 @@ X26X_PRESETS = (
 
 HARDWARE = {
     "_nvenc": "an NVIDIA GPU with its driver",
-    "_qsv": "an Intel GPU with its driver",
     "_amf": "an AMD GPU with its driver",
 }
 """What encoders need whose names end so."""
@@ -305,8 +304,8 @@ def _explain_refusal(
         listed = ", ".join(f"{name}={value}" for name, value in options.items())
         return EncoderOptionError(f"{plan.codec} does not accept these together: {listed}")
     target = plan.target
-    hardware = (name for suffix, name in HARDWARE.items() if plan.codec.endswith(suffix))
-    needs = "".join(f"it needs {name}; " for name in hardware)
+    maker = next((HARDWARE[end] for end in HARDWARE if plan.codec.endswith(end)), None)
+    needs = f"it also needs {maker}; " if maker else ""
     return EncoderError(
         f"{plan.codec} refuses {target.width}×{target.height} {target.layout.name}: "
         f"{_reason(error)}; {needs}choose another codec or preset"

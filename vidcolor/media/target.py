@@ -195,7 +195,7 @@ def encoder_layouts(codec: str) -> tuple[PixelLayout, ...]:
     Raises
     ------
     SettingsError
-        If there is no such video encoder; close names are suggested. If it takes none of them.
+        If there is no such video encoder (close names are suggested), or it names no such layout.
     """
     try:
         encoder = av.Codec(codec, "w")
@@ -213,7 +213,7 @@ def encoder_layouts(codec: str) -> tuple[PixelLayout, ...]:
     layouts = tuple(pixel_layout(form.name) for form in formats if _is_planar_ycbcr(form))
     if not layouts:
         raise SettingsError(
-            f"{codec} takes no planar Y′CbCr pictures, which are what vidcolor encodes; choose "
+            f"{codec} names none of the planar Y′CbCr formats that vidcolor encodes; choose "
             "libx264, libx265, ffv1 or prores_ks"
         )
     return layouts
