@@ -39,6 +39,11 @@ def test_what_archive_promises() -> None:
     assert (archive.encode.codec, archive.encode.container) == ("ffv1", "mkv")
 
 
+def test_presets_to_keep_or_work_on_show_every_frame_to_the_network() -> None:
+    every = {name: load_preset(name).network.every for name in RUN_PRESETS}
+    assert every == {"film": 2, "preview": 4, "archive": 1, "prores": 1}
+
+
 def test_a_misspelt_preset_suggests_the_close_one() -> None:
     with pytest.raises(
         SettingsError, match=r"no preset 'achive': did you mean 'archive'\?.*\.toml"

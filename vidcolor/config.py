@@ -68,7 +68,7 @@ class NetworkSettings(_Settings):
     skip_repeats: bool = True
     """Frames that show what the one before shows (pull-down, held drawings, titles) get its colours
     without the network; see `vidcolor.temporal.repeats`."""
-    every: Literal[1, 2, 4, 8] = 1
+    every: Literal[1, 2, 4, 8] = 2
     """The network sees every so many frames; those between get its colours along motion where that
     can be followed. 1 gives every frame to it. See `vidcolor.temporal.spared`."""
     vividness: float = Field(default=1.0, ge=0.25, le=4.0)

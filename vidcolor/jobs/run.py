@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vidcolor.colorizer import Colorizer
-from vidcolor.config import NetworkSettings, RunSettings
+from vidcolor.config import NetworkSettings, RunSettings, load_preset
 from vidcolor.edit_carrier import CarriedColors, EditCarrier
 from vidcolor.engine import FilmRun
 from vidcolor.errors import Interrupted, OutputError, SourceChangedError
@@ -87,7 +87,7 @@ def color_film(
         After a `StalledError` the stuck thread still runs and may hold ``colorizer``: load
         another.
     """
-    settings = settings or RunSettings()
+    settings = settings or load_preset("film")
     cancel = cancel or threading.Event()
     begin = time.perf_counter()
     listed = settings.temporal.shots
