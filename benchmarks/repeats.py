@@ -92,7 +92,9 @@ def main() -> None:
             row = [name, str(len(frames))]
             for skips in (True, False):
                 output = Path(folder) / f"{skips}.mkv"
-                settings = override(load_preset("film"), {"network.skip_repeats": skips})
+                settings = override(
+                    load_preset("film"), {"network.every": 1, "network.skip_repeats": skips}
+                )
                 report = color_film(grey, output, settings)
                 if skips:
                     row.append(f"{report.frames_repeated / report.frames_out:.0%}")
