@@ -117,8 +117,8 @@ NetworkEvery = Annotated[
     int | None,
     typer.Option(
         metavar="1|2|4|8",
-        help="The network sees every so many frames; those between follow motion. Faster, less "
-        "accurate.",
+        help="The network sees every so many frames; those between follow motion. A higher number "
+        "is faster and less accurate.",
         show_default="the preset's",
         rich_help_panel=COLOR,
     ),
