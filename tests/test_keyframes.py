@@ -1,4 +1,5 @@
-"""`vidcolor.keyframes`: single frames must look as `vidcolor run` would colour them."""
+"""`vidcolor.keyframes`: single frames must look as `vidcolor run` would colour them, if the network
+is shown every frame."""
 
 from __future__ import annotations
 

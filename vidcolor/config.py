@@ -70,7 +70,7 @@ class NetworkSettings(_Settings):
     without the network; see `vidcolor.temporal.repeats`."""
     every: Literal[1, 2, 4, 8] = 2
     """The network sees every so many frames; those between get its colours along motion where that
-    can be followed. 1 gives every frame to it. See `vidcolor.temporal.spared`."""
+    can be followed. 1 gives it every frame but repeats. See `vidcolor.temporal.spared`."""
     vividness: float = Field(default=1.0, ge=0.25, le=4.0)
     """How much colourful bins count against pale ones where the network is unsure, for networks
     with ab bins: each is weighed by vividness^(its CIE chroma / 20). Above 1 is more vivid, below

@@ -1,6 +1,7 @@
 """Single frames of a film in the colours that `vidcolor run` would give them.
 
-To within the last bits: here torch runs the network, see `NetworkSettings.engine`.
+To within the last bits if `NetworkSettings.every` is 1, because here torch runs the network, see
+`NetworkSettings.engine`; otherwise nearly: here it sees every frame.
 """
 
 from __future__ import annotations
