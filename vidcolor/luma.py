@@ -41,8 +41,8 @@ def target_luma(luma: Plane, target: EncodeTarget) -> Plane:
 def area_averaged(luma: Plane, width: int, height: int) -> Plane:
     """A plane at another size: area-averaged if that is smaller, else interpolated.
 
-    While a plane is much larger than that, and its sides are even, it is halved first: that takes
-    a quarter of the time or less, and differs by 0.2 of a code on average (a film of 1945).
+    While a plane is much larger than that, and its sides are even, it is halved first: OpenCV
+    averages whole pixels much faster than parts of them.
     """
     rows, columns = luma.shape
     while min(rows / height, columns / width) >= HALVED_FROM and rows % 2 == columns % 2 == 0:

@@ -316,7 +316,7 @@ def test_a_killed_run_goes_on(film: Path, tmp_path: Path, untrained_checkpoint: 
     command = [sys.executable, "-m", "vidcolor", "run", str(film), "--preset", str(preset)]
     subprocess.run([*command, "-o", str(outputs / "whole.mkv")], check=True, capture_output=True)
     rng = random.Random(1)
-    for _ in range(2):
+    for _ in range(3):
         with subprocess.Popen([*command, "-o", str(outputs / "out.mkv")]) as process:
             before = len(list(outputs.glob(".out.mkv.*/0*.json")))
             while process.poll() is None:

@@ -62,7 +62,8 @@ def test_two_processes_learn_what_one_does(tmp_path: Path, gan: str, tolerance: 
     assert scores[0]["psnr_ab"] != scores[0]["psnr_grey"]
 
 
-def test_two_processes_stop_together_and_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_two_processes_stop_together_and_go_on(tmp_path: Path, signal_number: int) -> None:
     write_photo_shards(tmp_path / "photos")
     recipe = tmp_path / "alpha.toml"
     recipe.write_text(RECIPE.format(gan="").replace("max_steps = 4", "max_steps = 60"))
@@ -70,12 +71,12 @@ def test_two_processes_stop_together_and_go_on(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         first = json.loads(process.stdout.readline())
-        process.send_signal(signal.SIGTERM)  # to the first process only
+        process.send_signal(signal_number)  # to the first process only
         try:
             _, error = process.communicate(timeout=120)
         finally:
             process.kill()
-    assert process.returncode == 128 + signal.SIGTERM
+    assert process.returncode == 128 + signal_number
     assert b"go on with --resume" in error
     assert 0 < first["training"]["step"] < 60
     lines = _train(tmp_path, 2, recipe, "--resume")
