@@ -389,3 +389,13 @@ def test_a_run_whose_network_sees_every_fourth_frame(
     assert report.frames_resumed > 0
     assert told(report) == told(whole)
     assert content(output) == content(tmp_path / "whole.mkv")
+
+
+def test_without_settings_it_is_the_preset_film(
+    film: Path, tmp_path: Path, colorizer: Colorizer
+) -> None:
+    output = tmp_path / "out.mkv"
+    color_film(film, output, colorizer=colorizer)
+    crf = load_preset("film").encode.options["crf"]
+    # x264 writes its settings into the stream; without any it takes 23.
+    assert f"crf={crf}.0".encode() in output.read_bytes()
