@@ -281,7 +281,8 @@ def _sequence(path: Path, rng: random.Random) -> None:
 
 
 def _checkpoint(path: Path, rng: random.Random) -> None:
-    from vidcolor.models.checkpoint import load_checkpoint, read_info
+    from vidcolor.models.checkpoint import load_checkpoint
+    from vidcolor.models.checkpoint_names import read_info
 
     (read_info if rng.random() < 0.3 else load_checkpoint)(path)
 

@@ -95,7 +95,7 @@ def by_network(checkpoint: str) -> Method:
         # (3, h, w): a*, b*, mask -> (1, 3, h, w)
         tensor = torch.from_numpy(np.concatenate((wanted, given[None].astype(np.float32))))[None]
         with torch.inference_mode():
-            predicted = colorizer.network(torch.from_numpy(small)[None, None], tensor).ab
+            predicted = colorizer.by_torch.network(torch.from_numpy(small)[None, None], tensor).ab
         return predicted[0].float().numpy()
 
     return ab

@@ -156,7 +156,7 @@ def predict(colorizer: Colorizer, lightness: np.ndarray) -> np.ndarray:
     borders = (0, -width % step, 0, -height % step)
     with torch.inference_mode():
         L = torch.nn.functional.pad(torch.from_numpy(lightness)[None, None], borders, "reflect")
-        ab = colorizer.network(L.contiguous(memory_format=torch.channels_last)).ab[0]
+        ab = colorizer.by_torch.network(L.contiguous(memory_format=torch.channels_last)).ab[0]
     return ab[:, : height // cell, : width // cell].float().numpy()
 
 

@@ -85,7 +85,7 @@ def measure(subjects: list[Subject], colors: Colors, gains: tuple[float, ...]) -
 def measure_checkpoint(path: str, subjects: list[Subject]) -> dict[str, list[Point]]:
     """Curves by what is swept."""
     colorizer = Colorizer(NetworkSettings(checkpoint=path, device="cpu"))
-    network = colorizer.network
+    network = colorizer.by_torch.network
     curves: dict[str, list[Point]] = {}
     if isinstance(network, FilmNet):
         shipped = network.temperature, network.gain, network.tilt
@@ -126,8 +126,8 @@ def measure_variants(
 
 
 def decode_means(colorizer: Colorizer) -> None:
-    if isinstance(colorizer.network, FilmNet):
-        network = colorizer.network
+    if isinstance(colorizer.by_torch.network, FilmNet):
+        network = colorizer.by_torch.network
         network.temperature, network.gain, network.tilt = 1.0, 1.0, 0.0
 
 

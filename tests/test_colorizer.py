@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -15,8 +15,7 @@ import torch
 
 from vidcolor.colorizer import LEAST_FRAMES_TO_COMPILE, MAX_ASPECT, Colorizer
 from vidcolor.config import NetworkSettings
-from vidcolor.errors import DeviceError, DeviceMemoryError, SettingsError
-from vidcolor.models.base import Prediction
+from vidcolor.errors import DeviceError, SettingsError
 from vidcolor.models.checkpoint import save_checkpoint
 from vidcolor.models.registry import create
 
@@ -62,22 +61,13 @@ class TestPredict:
         assert ab.dtype == np.float32
         assert np.isfinite(ab).all()
 
-    def test_the_batch_cannot_change_the_result(self, colorizer, monkeypatch):
-        """As on a GPU, where several pictures share a batch."""
-        monkeypatch.setattr(colorizer, "_pool", None)
-        monkeypatch.setattr(colorizer, "_micro_batch", 4)
-        pictures = [lightness(64, 96, seed) for seed in range(5)]
-        together = colorizer.predict(pictures)
-        for picture, ab in zip(pictures, together, strict=True):
-            np.testing.assert_array_equal(colorizer.predict([picture])[0], ab)
-
     @pytest.mark.parametrize("workers", [1, 3])
     def test_the_number_of_cores_cannot_change_the_result(
         self, colorizer, untrained_checkpoint, monkeypatch, workers
     ):
         pictures = [lightness(64, 96, seed) for seed in range(5)]
         expected = colorizer.predict(pictures)
-        monkeypatch.setattr("vidcolor.colorizer.cpu_workers", lambda: workers)
+        monkeypatch.setattr("vidcolor.models.torch_network.cpu_workers", lambda: workers)
         other = Colorizer(
             NetworkSettings(checkpoint=str(untrained_checkpoint), device="cpu", short_side=64)
         )
@@ -104,79 +94,6 @@ class TestPredict:
         ten = colorizer.shrink(luma.astype(np.uint16) << 2, grid, 10, False)
         np.testing.assert_allclose(eight.lightness, ten.lightness, atol=1e-3)
         np.testing.assert_array_equal(eight.luma_u8(8), ten.luma_u8(10))
-
-
-class _Hungry(torch.nn.Module):
-    """Runs out of memory for more than ``room`` pictures."""
-
-    def __init__(self, room: int) -> None:
-        super().__init__()
-        self.room = room
-        self.batches: list[int] = []
-
-    def forward(self, L):
-        self.batches.append(len(L))
-        if len(L) > self.room:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        n, _, h, w = L.shape
-        # A colour of its own for each picture, so that none can stand in for another.
-        ab = L.mean(dim=(1, 2, 3)).reshape(n, 1, 1, 1).expand(n, 2, h // 4, w // 4)
-        return Prediction(ab)
-
-
-class TestOutOfMemory:
-    @pytest.fixture
-    def hungry(self, untrained_checkpoint, monkeypatch):
-        def make(room: int) -> Colorizer:
-            settings = NetworkSettings(checkpoint=str(untrained_checkpoint), device="cpu")
-            colorizer = Colorizer(settings)
-            monkeypatch.setattr(colorizer, "network", _Hungry(room))
-            monkeypatch.setattr(colorizer, "_pool", None)  # as on a GPU
-            monkeypatch.setattr(colorizer, "_micro_batch", 8)
-            return colorizer
-
-        return make
-
-    def test_the_batch_is_halved_and_every_picture_still_coloured(self, hungry):
-        colorizer = hungry(room=3)
-        pictures = [np.full((32, 32), 10.0 * i, np.float32) for i in range(7)]
-        results = colorizer.predict(pictures)
-        assert colorizer.halvings == 2
-        assert colorizer.network.batches == [8, 4, 2, 2, 2, 2]
-        for index, ab in enumerate(results):
-            np.testing.assert_allclose(ab, 10.0 * index, rtol=1e-6)
-
-    def test_no_room_for_one_is_an_error_not_a_grey_frame(self, hungry):
-        with pytest.raises(DeviceMemoryError, match="no memory for one picture of 32×32"):
-            hungry(room=0).predict([np.zeros((32, 32), np.float32)])
-
-    @pytest.mark.parametrize(
-        "error",
-        [
-            RuntimeError("CUDA error: out of memory"),
-            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
-            RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
-            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
-            MemoryError(),
-        ],
-    )
-    def test_however_it_is_said(self, hungry, monkeypatch, error):
-        def full(_):
-            raise error
-
-        colorizer = hungry(room=8)
-        monkeypatch.setattr(colorizer, "network", full)
-        with pytest.raises(DeviceMemoryError):
-            colorizer.predict([np.zeros((32, 32), np.float32)])
-
-    def test_other_failures_are_not_taken_for_it(self, hungry, monkeypatch):
-        def broken(_):
-            raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
-
-        colorizer = hungry(room=8)
-        monkeypatch.setattr(colorizer, "network", broken)
-        with pytest.raises(RuntimeError, match="mat1"):
-            colorizer.predict([np.zeros((32, 32), np.float32)])
 
 
 class TestVividness:
@@ -242,13 +159,15 @@ class TestEngine:
         colorizer.compile(grid, LEAST_FRAMES_TO_COMPILE - 1)  # the next film
         assert colorizer.engine(grid) == "torch"
 
-    def test_a_checkpoint_that_was_replaced_meanwhile(self, untrained_checkpoint, tmp_path, caplog):
+    def test_a_checkpoint_that_was_replaced_meanwhile(
+        self, untrained_checkpoint, tmp_path, caplog, monkeypatch
+    ):
+        monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path / "cache")
         path = tmp_path / "best.safetensors"
         path.write_bytes(untrained_checkpoint.read_bytes())
         colorizer = Colorizer(NetworkSettings(checkpoint=str(path), device="cpu", short_side=96))
         torch.manual_seed(1)
         save_checkpoint(path, create("filmnet"), name="other", licence="MIT")
-        colorizer.info = dataclasses.replace(colorizer.info, sha256="0" * 64)  # not in the cache
         grid = colorizer.grid(100, 64)
         colorizer.compile(grid, LEAST_FRAMES_TO_COMPILE)
         assert colorizer.engine(grid) == "torch"
@@ -269,6 +188,45 @@ class TestEngine:
         grid = colorizer.grid(64, 64)
         colorizer.compile(grid, 10**6)
         assert colorizer.engine(grid) == "torch"
+
+    def test_a_film_like_the_one_before_needs_no_torch(self, settings, tmp_path, monkeypatch):
+        """Which would take longer to load than its first frame."""
+        code = f"""
+import sys
+import numpy as np
+from vidcolor.colorizer import LEAST_FRAMES_TO_COMPILE, Colorizer
+from vidcolor.config import NetworkSettings
+colorizer = Colorizer(NetworkSettings.model_validate({settings.model_dump()!r}), deferred=True)
+grid = colorizer.grid(100, 64)
+colorizer.compile(grid, LEAST_FRAMES_TO_COMPILE)
+assert colorizer.engine(grid) != "torch"
+size = colorizer.fix_batch(grid)
+picture = np.linspace(0, 100, grid.width * grid.height, dtype=np.float32)
+ab = colorizer.predict([picture.reshape(grid.height, grid.width)] * size)[0]
+before = "torch" in sys.modules
+features = colorizer.features(picture.reshape(grid.height, grid.width))
+colorizer.compile(grid, 1)
+shorter = colorizer.predict([picture.reshape(grid.height, grid.width)])[0]
+print(before, colorizer.precision, colorizer.stride, ab.tobytes().hex())
+print(features.shape, colorizer.engine(grid), np.abs(ab - shorter).mean() < 0.2)
+"""
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # which is empty at first
+        first, second = (
+            subprocess.run(
+                [sys.executable, "-c", code], capture_output=True, text=True, check=True
+            ).stdout.splitlines()
+            for _ in range(2)
+        )
+        assert first[0].startswith("True ")
+        assert second[0] == first[0].replace("True", "False", 1)
+        assert first[1] == second[1] == "(128, 8, 13) torch True"
+
+    def test_torch_is_needed_where_there_may_be_a_gpu(self, settings, monkeypatch):
+        compiled = Colorizer(settings, deferred=True)
+        compiled.compile(compiled.grid(100, 64), LEAST_FRAMES_TO_COMPILE)
+        assert "by_torch" not in vars(Colorizer(settings, deferred=True))
+        monkeypatch.setattr("vidcolor.colorizer.is_certainly_cpu", lambda _: False)
+        assert "by_torch" in vars(Colorizer(settings, deferred=True))
 
     def test_without_openvino(self, settings, monkeypatch, caplog):
         monkeypatch.setitem(sys.modules, "openvino", None)

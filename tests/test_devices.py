@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vidcolor.devices import pick_device
+from vidcolor.devices import is_certainly_cpu, is_out_of_memory, pick_device
 from vidcolor.errors import DeviceError
 
 
@@ -23,3 +23,46 @@ class TestDevice:
     def test_other_names_list_what_is_allowed(self, wanted):
         with pytest.raises(DeviceError, match="use auto, cpu, cuda, cuda:N or mps"):
             pick_device(wanted)
+
+
+class TestCertainlyCpu:
+    @pytest.fixture
+    def no_driver(self, monkeypatch):
+        monkeypatch.setattr("sys.platform", "linux")
+        monkeypatch.setattr("vidcolor.devices._GPU_DRIVERS", {"linux": ("libnowhere.so.9",)})
+
+    @pytest.mark.usefixtures("no_driver")
+    def test_without_any_driver(self):
+        assert is_certainly_cpu("auto")
+
+    def test_a_driver_may_mean_a_gpu(self, no_driver, monkeypatch):
+        del no_driver
+        monkeypatch.setattr("vidcolor.devices._can_be_loaded", lambda name: "nowhere" in name)
+        assert not is_certainly_cpu("auto")
+
+    @pytest.mark.usefixtures("no_driver")
+    def test_other_systems_are_torchs_to_know(self, monkeypatch):
+        monkeypatch.setattr("sys.platform", "darwin")
+        assert not is_certainly_cpu("auto")
+
+    @pytest.mark.parametrize(
+        ("wanted", "certain"), [("cpu", True), ("cuda:0", False), ("x", False)]
+    )
+    def test_a_device_that_was_named(self, wanted, certain):
+        assert is_certainly_cpu(wanted) is certain
+
+    def test_it_agrees_with_torch(self):
+        assert not is_certainly_cpu("auto") or pick_device("auto").type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("error", "says_so"),
+    [
+        (torch.OutOfMemoryError("x"), True),
+        (MemoryError(), True),
+        (RuntimeError("CUDA error: out of memory"), True),
+        (RuntimeError("shapes cannot be multiplied"), False),
+    ],
+)
+def test_out_of_memory(error, says_so):
+    assert is_out_of_memory(error) is says_so

@@ -210,8 +210,8 @@ def test_a_batch_of_one_shape_cannot_change_a_byte(tmp_path, untrained_checkpoin
     films = []
     for collected in (1, 4, 16):
         colorizer = Colorizer(settings)
-        monkeypatch.setattr(colorizer, "_pool", None)  # as on a GPU
-        monkeypatch.setattr(colorizer, "_micro_batch", 4)
+        monkeypatch.setattr(colorizer.by_torch, "_pool", None)  # as on a GPU
+        monkeypatch.setattr(colorizer.by_torch, "micro_batch", 4)
         monkeypatch.setattr(colorizer, "fix_batch", lambda _, size=collected: size)
         output = tmp_path / f"{collected}.mkv"
         color_film(source, output, settings_of("archive"), colorizer=colorizer)
@@ -556,7 +556,7 @@ class TestNothingIsPassedOff:
                 n, _, h, w = L.shape
                 return Prediction(torch.full((n, 2, h // 4, w // 4), torch.nan))
 
-        monkeypatch.setattr(colorizer, "network", Broken())
+        monkeypatch.setattr(colorizer.by_torch, "network", Broken())
         with pytest.raises(DamagedCheckpointError, match="not numbers"):
             self.run(tmp_path, colorizer)
 

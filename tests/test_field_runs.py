@@ -168,8 +168,8 @@ def test_batches_change_nothing(
     films = []
     for collected in (1, 4, 16):
         colorizer = Colorizer(network)
-        monkeypatch.setattr(colorizer, "_pool", None)  # as on a GPU
-        monkeypatch.setattr(colorizer, "_micro_batch", 4)
+        monkeypatch.setattr(colorizer.by_torch, "_pool", None)  # as on a GPU
+        monkeypatch.setattr(colorizer.by_torch, "micro_batch", 4)
         monkeypatch.setattr(colorizer, "fix_batch", lambda _, size=collected: size)
         output = tmp_path / f"{collected}.mkv"
         color_film(film, output, settings_of("archive"), colorizer=colorizer)

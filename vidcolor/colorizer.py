@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from vidcolor.color import lightness_table
 from vidcolor.config import NetworkSettings
 from vidcolor.devices import (
     cpu_workers,
     has_fast_bf16,
+    is_certainly_cpu,
     is_out_of_memory,
-    one_thread_each,
+    no_memory,
     pick_device,
 )
-from vidcolor.errors import DamagedCheckpointError, DeviceError, DeviceMemoryError
+from vidcolor.errors import CheckpointError, DamagedCheckpointError, DeviceError
 from vidcolor.frames import Plane
 from vidcolor.luma import area_averaged
-from vidcolor.models.base import ColorNetwork, InputRules
-from vidcolor.models.checkpoint import load_checkpoint
 from vidcolor.models.checkpoint_file import CheckpointInfo
-from vidcolor.models.compiled import CompiledNetwork, CompileError
-from vidcolor.models.inference import prepare_for_inference
+from vidcolor.models.checkpoint_names import read_info, resolve
+from vidcolor.models.compiled import (
+    CheckedNetwork,
+    CompiledNetwork,
+    CompileError,
+    ModelFiles,
+    Precision,
+)
+from vidcolor.models.input_rules import InputRules
+
+if TYPE_CHECKING:
+    from vidcolor.models.base import ColorNetwork
+    from vidcolor.models.torch_network import TorchNetwork
 
 log = logging.getLogger(__name__)
 
@@ -39,26 +51,9 @@ AbPlanes = npt.NDArray[np.float32]
 MAX_ASPECT = 4
 """Pictures longer than this (a slit scan) are shrunk to it, so that memory stays bounded."""
 
-# Note [Fixed micro-batch]
-# A convolution library picks its algorithm, and so its rounding, by the shape of the batch.
-# The network therefore always runs on one shape: what is missing from a batch is filled up by
-# repeating its last picture. On a CPU each picture is a batch of its own, computed by one thread,
-# so that neither the batch nor the number of cores can change the result; several pictures are
-# computed side by side, which also wastes less than sharing one among the cores. On a GPU another
-# batch size may change the result, by one code.
-
-MPS_BATCH = 4
-"""Pictures per batch on Apple GPUs, which do not tell how much memory is free."""
-
-MAX_AUTO_BATCH = 32
-"""Largest batch that is chosen by itself; more gains nothing."""
-
-LEAST_FRAMES_TO_COMPILE = 500
-"""Of a film. Compiling takes seconds when a checkpoint is first used and some tenths later;
-it saves about a quarter of the network's time for each frame (docs/benchmarks.md)."""
-
-_CUDA_BYTES_PER_PIXEL = 6000
-"""Generous bound on the activation memory of the largest network, per input pixel."""
+LEAST_FRAMES_TO_COMPILE = 100
+"""Of a film. Compiling takes two seconds when a checkpoint is first used and some tenths later, which
+saves torch's start, and a quarter of the network's time for each frame (docs/benchmarks.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +92,9 @@ class Colorizer:
     ----------
     settings:
         Checkpoint, device, batch size and working size.
+    deferred:
+        True for films: torch and the weights, which take seconds, are loaded only when it turns
+        out that the film needs them. See Note [Checked networks] in `vidcolor.models.compiled`.
 
     Raises
     ------
@@ -108,40 +106,56 @@ class Colorizer:
 
     info: CheckpointInfo
     """What was loaded."""
-    device: torch.device
-    precision: str
-    """``bfloat16`` or ``float32``: what the network computes in; colour maths is float32."""
+    device: str
+    """As torch calls it."""
+    precision: Precision
+    """What the network computes in; colour maths is float32."""
 
-    def __init__(self, settings: NetworkSettings | None = None) -> None:
-        settings = settings or NetworkSettings()
-        self.device = pick_device(settings.device)
-        loaded = load_checkpoint(settings.checkpoint)
-        self.info = loaded.info
-        loaded.network.set_vividness(settings.vividness)
-        bf16 = has_fast_bf16(self.device)
-        self.precision = "bfloat16" if bf16 else "float32"
-        network = prepare_for_inference(loaded.network, torch.bfloat16 if bf16 else torch.float32)
-        try:
-            self.network = network.to(self.device).to(memory_format=torch.channels_last)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            raise DeviceMemoryError(
-                f"{self.device} has no memory for checkpoint {self.info.name!r}; close other "
-                "programs, or use --device cpu"
-            ) from error
-        self.stride = loaded.network.stride
-        self.rules: InputRules = loaded.info.rules
-        self.short_side = settings.short_side or self.rules.short_side
-        self._settings = settings
-        self._wanted_batch = settings.batch_size
-        self._micro_batch = 1
-        self._pool = one_thread_each(cpu_workers()) if self.device.type == "cpu" else None
-        self.halvings = 0
-        """How often the batch was halved because the device ran out of memory."""
+    def __init__(self, settings: NetworkSettings | None = None, *, deferred: bool = False) -> None:
+        self._settings = settings = settings or NetworkSettings()
+        self._is_deferred = deferred
         self._compiled: CompiledNetwork | None = None
         self._compiled_size: tuple[int, int] | None = None
         self._cannot_compile = False
+        self._pool: ThreadPoolExecutor | None = None
+        can_defer = deferred and settings.engine != "torch" and is_certainly_cpu(settings.device)
+        place = None if can_defer else pick_device(settings.device)
+        self.info = read_info(resolve(settings.checkpoint))
+        self.rules: InputRules = self.info.rules
+        self.short_side = settings.short_side or self.rules.short_side
+        self._checked = self._find_checked() if can_defer else None
+        if self._checked is not None:
+            self.device, self.precision = "cpu", self._checked.precision
+            self.stride = self._checked.stride
+        else:
+            place = place or pick_device(settings.device)
+            self.device = str(place)
+            self.precision = "bfloat16" if has_fast_bf16(place) else "float32"
+            self.stride = self.by_torch.stride
+
+    def _find_checked(self) -> CheckedNetwork | None:
+        try:
+            return ModelFiles(self.info, self._settings.vividness).checked()
+        except CompileError:
+            return None  # `compile` says so, if it matters
+
+    @functools.cached_property
+    def by_torch(self) -> TorchNetwork:
+        """The network as torch runs it; loaded when it is first asked for."""
+        from vidcolor.models.torch_network import TorchNetwork
+
+        return TorchNetwork(
+            self.info,
+            self.device,
+            precision=self.precision,
+            vividness=self._settings.vividness,
+            batch_size=self._settings.batch_size,
+        )
+
+    @property
+    def halvings(self) -> int:
+        """How often the batch was halved because the device ran out of memory."""
+        return self.by_torch.halvings if "by_torch" in vars(self) else 0
 
     def engine(self, grid: NetworkGrid) -> str:
         """What computes pictures of ``grid``: torch, or OpenVINO with its version."""
@@ -160,26 +174,23 @@ class Colorizer:
         ------
         DeviceError
             If OpenVINO was asked for and is of no use.
+        CheckpointError, SettingsError
+            If torch is needed, and cannot load the network.
         """
         wanted, size = self._settings.engine, self._padded(grid)
         pays = wanted == "openvino" or (frames or 0) >= LEAST_FRAMES_TO_COMPILE
-        if self._pool is None or wanted == "torch" or not pays or self._cannot_compile:
+        if self.device != "cpu" or wanted == "torch" or not pays or self._cannot_compile:
             self._compiled = None
+            _ = self.by_torch  # loaded now, not in the first frame's time
             return
         if self._compiled is not None and self._compiled_size == size:
             return
         height, width = size
         self._compiled, self._compiled_size = None, size
+        if self._checked is not None:
+            self._compiled = self._checked.compile(height, width, cpu_workers())
         try:
-            self._compiled = self._pool.submit(
-                CompiledNetwork,
-                self.network,
-                self._loaded_again,
-                self.info.sha256,
-                height=height,
-                width=width,
-                workers=cpu_workers(),
-            ).result()
+            self._compiled = self._compiled or self._compile_with_torch(height, width)
         except CompileError as error:
             if wanted == "openvino":
                 raise DeviceError(
@@ -192,11 +203,27 @@ class Colorizer:
                 error,
             )
 
+    def _compile_with_torch(self, height: int, width: int) -> CompiledNetwork:
+        """For pictures of that size, having compared it with torch."""
+        from vidcolor.models.converting import compile_network
+
+        files = ModelFiles(self.info, self._settings.vividness)
+        size = {"height": height, "width": width}
+        network = self.by_torch.network
+        compiled = self.by_torch.in_one_thread(
+            lambda: compile_network(
+                network, self._loaded_again, files, workers=cpu_workers(), **size
+            )
+        )
+        if self._is_deferred:
+            files.note_checked(self.stride, self.precision, **size)
+        return compiled
+
     def _loaded_again(self) -> ColorNetwork:
-        again = load_checkpoint(self._settings.checkpoint)
-        if again.info.sha256 != self.info.sha256:
-            raise CompileError(f"checkpoint {self.info.name!r} has changed since it was loaded")
-        return prepare_for_inference(again.network)
+        try:
+            return self.by_torch.load_again()
+        except CheckpointError as error:
+            raise CompileError(str(error)) from error
 
     def _padded(self, grid: NetworkGrid) -> tuple[int, int]:
         """(height, width) of pictures of ``grid`` as the network gets them, upright."""
@@ -230,25 +257,13 @@ class Colorizer:
     def fix_batch(self, grid: NetworkGrid) -> int:
         """Choose how many pictures of ``grid`` go through the network at once.
 
-        See Note [Fixed micro-batch].
-
         Returns
         -------
         How many pictures `predict` is best given at a time.
         """
-        if self.device.type == "cpu":
-            return self._wanted_batch or cpu_workers()
-        self._micro_batch = self._batch_that_fits(grid)
-        return self._micro_batch
-
-    def _batch_that_fits(self, grid: NetworkGrid) -> int:
-        if self._wanted_batch:
-            return self._wanted_batch
-        if self.device.type != "cuda":
-            return MPS_BATCH
-        free, _total = torch.cuda.mem_get_info(self.device)
-        fits = free // 2 // (grid.width * grid.height * _CUDA_BYTES_PER_PIXEL)
-        return int(min(MAX_AUTO_BATCH, max(1, fits)))
+        if self._compiled_for(self._padded(grid)) is not None:
+            return self._settings.batch_size or cpu_workers()
+        return self.by_torch.fix_batch(grid.width, grid.height)
 
     def shrink(
         self, luma: Plane, grid: NetworkGrid, bit_depth: int, full_range: bool
@@ -280,12 +295,39 @@ class Colorizer:
         DeviceMemoryError
             If even one picture at a time does not fit the device.
         """
-        upright = [np.rot90(p, quarter_turns) for p in pictures]
-        if self._pool is not None:
-            results = list(self._pool.map(self._run_alone, upright))
+        upright = [np.ascontiguousarray(np.rot90(p, quarter_turns)) for p in pictures]
+        if not upright:
+            return []
+        height, width = upright[0].shape
+        padded = [self._reflected(picture) for picture in upright]
+        compiled = self._compiled_for(padded[0].shape)
+        if compiled is None:
+            results = self.by_torch.predict(padded)
         else:
-            results = self._run_batches(upright)
-        return [np.ascontiguousarray(np.rot90(ab, -quarter_turns, axes=(1, 2))) for ab in results]
+            results = self._run_compiled(compiled, padded)
+        for ab in results:
+            self._check_finite(ab)
+        rows, columns = height // self.stride, width // self.stride
+        return [
+            np.ascontiguousarray(np.rot90(ab[:, :rows, :columns], -quarter_turns, axes=(1, 2)))
+            for ab in results
+        ]
+
+    def _run_compiled(
+        self, compiled: CompiledNetwork, padded: Sequence[npt.NDArray[np.float32]]
+    ) -> list[AbPlanes]:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(cpu_workers(), "vidcolor-network")
+        try:
+            return list(self._pool.map(compiled, padded))
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise no_memory(self.device, padded[0].shape) from error
+
+    def _compiled_for(self, shape: tuple[int, ...]) -> CompiledNetwork | None:
+        """What was compiled for upright, padded pictures of (height, width), if anything."""
+        return self._compiled if self._compiled_size == shape else None
 
     def features(
         self, picture: npt.NDArray[np.float32], quarter_turns: int = 0
@@ -295,54 +337,24 @@ class Colorizer:
         They cover the picture to within a cell. Arguments are those of `predict`.
         """
         upright = np.ascontiguousarray(np.rot90(picture, quarter_turns))
-        if self._pool is not None:  # see Note [Fixed micro-batch]
-            planes = self._pool.submit(self._features, upright).result()
-        else:
-            planes = self._features(upright)
+        planes = self.by_torch.features(self._reflected(upright))
         if planes is None:
             return None
-        return np.ascontiguousarray(np.rot90(planes, -quarter_turns, axes=(1, 2)))
-
-    def _features(self, upright: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
-        height, width = upright.shape
-        step = self.rules.multiple_of
-        padded = cv2.copyMakeBorder(
-            upright, 0, -height % step, 0, -width % step, cv2.BORDER_REFLECT_101
-        )
-        try:
-            L = torch.from_numpy(padded)[None, None].to(self.device)
-            with torch.inference_mode():
-                found = self.network.features(L.contiguous(memory_format=torch.channels_last))
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise self._no_memory(width, height) from error
-        if found is None:
-            return None
-        planes = found[0].float().cpu().numpy()
         self._check_finite(planes)
+        step = self.rules.multiple_of
         rows, columns = (
             math.ceil(side * cells / (side + -side % step))
-            for side, cells in ((height, planes.shape[1]), (width, planes.shape[2]))
+            for side, cells in zip(upright.shape, planes.shape[1:], strict=True)
         )
-        return np.ascontiguousarray(planes[:, :rows, :columns])
+        cut = planes[:, :rows, :columns]
+        return np.ascontiguousarray(np.rot90(cut, -quarter_turns, axes=(1, 2)))
 
-    def _run_alone(self, picture: npt.NDArray[np.float32]) -> AbPlanes:
-        return self._run_batches([picture])[0]
-
-    def _run_batches(self, upright: Sequence[npt.NDArray[np.float32]]) -> list[AbPlanes]:
-        results: list[AbPlanes] = []
-        while len(results) < len(upright):
-            part = upright[len(results) : len(results) + self._micro_batch]
-            try:
-                results += self._run(part)
-                continue
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-            # Outside the handler, where the exception no longer keeps the batch alive.
-            self._halve(upright[0].shape)
-        return results
+    def _reflected(self, upright: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """With sides that suit the network."""
+        bottom, right = (-side % self.rules.multiple_of for side in upright.shape)
+        return np.asarray(
+            cv2.copyMakeBorder(upright, 0, bottom, 0, right, cv2.BORDER_REFLECT_101), np.float32
+        )
 
     def predict_plane(self, luma: Plane, bit_depth: int = 8, full_range: bool = True) -> AbPlanes:
         """ab (2, h, w) for one upright luma plane with square pixels, covering all of it."""
@@ -350,50 +362,9 @@ class Colorizer:
         small = self.shrink(luma, self.grid(width, height), bit_depth, full_range)
         return self.predict([small.lightness])[0]
 
-    def _run(self, pictures: Sequence[npt.NDArray[np.float32]]) -> list[AbPlanes]:
-        height, width = pictures[0].shape
-        step = self.rules.multiple_of
-        bottom, right = -height % step, -width % step
-        padded = [
-            cv2.copyMakeBorder(np.ascontiguousarray(p), 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
-            for p in pictures
-        ]
-        if self._compiled is not None and self._compiled_size == (height + bottom, width + right):
-            ab = torch.cat([self._compiled(picture) for picture in padded])
-        else:
-            ab = self._run_torch(padded)
-        ab = ab[: len(pictures), :, : height // self.stride, : width // self.stride]
-        planes = ab.float().cpu().numpy()
-        self._check_finite(planes)
-        return list(planes)
-
-    def _run_torch(self, padded: list[npt.NDArray[np.float32]]) -> torch.Tensor:
-        padded = padded + [padded[-1]] * (self._micro_batch - len(padded))
-        # (N, h, w) -> (N, 1, h, w)
-        L = torch.from_numpy(np.stack(padded)).unsqueeze(1).to(self.device)
-        with torch.inference_mode():
-            ab: torch.Tensor = self.network(L.contiguous(memory_format=torch.channels_last)).ab
-        return ab
-
     def _check_finite(self, planes: npt.NDArray[np.float32]) -> None:
         if not np.isfinite(planes).all():
             raise DamagedCheckpointError(
                 f"checkpoint {self.info.name!r} predicts values that are not numbers (in "
                 f"{self.precision} on {self.device}); use another checkpoint or --device cpu"
             )
-
-    def _no_memory(self, width: int, height: int) -> DeviceMemoryError:
-        return DeviceMemoryError(
-            f"{self.device} has no memory for one picture of {width}×{height}; "
-            "close other programs, use --device cpu, or a preset with a smaller short_side"
-        )
-
-    def _halve(self, shape: tuple[int, ...]) -> None:
-        if self._micro_batch == 1:
-            height, width = shape
-            raise self._no_memory(width, height)
-        self._micro_batch //= 2
-        self.halvings += 1
-        log.warning("out of memory on %s: batch halved to %d", self.device, self._micro_batch)
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()

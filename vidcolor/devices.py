@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-import torch
+from vidcolor.errors import DeviceError, DeviceMemoryError
 
-from vidcolor.errors import DeviceError
+if TYPE_CHECKING:
+    import torch
 
 MAX_CPU_WORKERS = 16
 """Most pictures that a CPU computes side by side; each needs some 60 MB."""
+
+_GPU_DRIVERS = {
+    "linux": ("libcuda.so.1", "libamdhip64.so"),
+    "win32": ("nvcuda.dll", "amdhip64.dll"),
+}
+"""Libraries without which torch finds no GPU on these systems."""
+
+
+def is_certainly_cpu(wanted: str) -> bool:
+    """Whether `pick_device` would surely choose the CPU; asks no torch, which takes long to load.
+
+    False where only torch can tell.
+    """
+    if wanted != "auto":
+        return wanted == "cpu"
+    drivers = _GPU_DRIVERS.get(sys.platform)
+    return drivers is not None and not any(map(_can_be_loaded, drivers))
+
+
+def _can_be_loaded(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def pick_device(wanted: str) -> torch.device:
@@ -21,6 +50,8 @@ def pick_device(wanted: str) -> torch.device:
     DeviceError
         If it is not available, or not a device name.
     """
+    import torch
+
     if wanted == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -46,6 +77,8 @@ def pick_device(wanted: str) -> torch.device:
 
 def has_fast_bf16(device: torch.device) -> bool:
     """Whether bfloat16 is faster than float32 there (native instructions, not emulation)."""
+    import torch
+
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
@@ -63,6 +96,8 @@ def cpu_workers() -> int:
 
 def one_thread_each(workers: int) -> ThreadPoolExecutor:
     """Threads in which torch shares no operation among others, whatever it does elsewhere."""
+    import torch
+
     return ThreadPoolExecutor(
         workers, "vidcolor-network", initializer=torch.set_num_threads, initargs=(1,)
     )
@@ -74,6 +109,17 @@ _MEMORY_WORDS = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "bad_
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether ``error`` says that a device, or this machine, has no memory left."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
-        words in str(error) for words in _MEMORY_WORDS
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"  # torch's
+        or any(words in str(error) for words in _MEMORY_WORDS)
+    )
+
+
+def no_memory(device: str, shape: tuple[int, ...]) -> DeviceMemoryError:
+    """What is raised where not even one picture of (height, width) fits."""
+    height, width = shape
+    return DeviceMemoryError(
+        f"{device} has no memory for one picture of {width}×{height}; close other programs, use "
+        "--device cpu, or a preset with a smaller short_side"
     )

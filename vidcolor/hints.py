@@ -32,7 +32,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from vidcolor.color import luma_from_codes, rgb_to_lab, upsample_ab
 from vidcolor.color.spread import spread_change
@@ -127,6 +126,8 @@ def ab_of_code(code: str) -> tuple[float, float]:
     They are those of that very colour. Put on a picture they keep its own luma, so that a dark
     colour on a bright place looks paler than the code, and a bright one on a dark place stronger.
     """
+    import torch
+
     rgb = torch.tensor(list(bytes.fromhex(code[1:])), dtype=torch.float64) / 255
     _, a, b = rgb_to_lab(rgb.view(3, 1, 1)).flatten().tolist()
     return a, b

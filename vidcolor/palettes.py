@@ -7,7 +7,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 
 from vidcolor.color import rgb_to_lab
 from vidcolor.color.palette import Palette, palette_between
@@ -56,6 +55,8 @@ def shot_palettes(
 
 
 def _ab_of(path: Path) -> Any:
+    import torch
+
     rgb = read_rgb(path)
     height, width = rgb.shape[:2]
     scale = min(1.0, PICTURE_SIDE / min(height, width))

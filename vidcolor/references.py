@@ -27,7 +27,6 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from vidcolor.color import rgb_to_lab
 from vidcolor.errors import SettingsError
@@ -272,6 +271,8 @@ def paint_on_cells(
     rgb: npt.NDArray[np.uint8], weight: npt.NDArray[np.float32], grid: tuple[int, int]
 ) -> Paint:
     """The mean colours of a picture in each cell of a grid of (rows, columns), by weight."""
+    import torch
+
     lab = rgb_to_lab(torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255)[0].numpy()
     method = cv2.INTER_AREA if weight.size > grid[0] * grid[1] else cv2.INTER_LINEAR
     a, b, small = (

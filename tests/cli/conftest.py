@@ -13,9 +13,9 @@ from typer.testing import CliRunner, Result
 
 from tests.synthetic import make_film
 from vidcolor.cli import app
-from vidcolor.models.base import InputRules
 from vidcolor.models.checkpoint import save_checkpoint
 from vidcolor.models.filmnet import FilmNet
+from vidcolor.models.input_rules import InputRules
 
 Program = Callable[..., Result]
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tests.cli.conftest import Program, error_line
-from vidcolor.models.checkpoint import list_shipped, resolve
+from vidcolor.models.checkpoint_names import list_shipped, resolve
 
 
 def test_list_shows_what_is_shipped(vidcolor: Program) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from tests.cli.conftest import Program, error_line
 from tests.synthetic import make_film
-from vidcolor.models.checkpoint import read_info
+from vidcolor.models.checkpoint_names import read_info
 from vidcolor.models.registry import create
 
 

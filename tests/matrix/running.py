@@ -16,9 +16,9 @@ from tests.matrix.case import Case
 from tests.matrix.comparing import differences
 from tests.matrix.second_reader import Facts, read, subtitle_lines
 from vidcolor.cli import app
-from vidcolor.models.base import InputRules
 from vidcolor.models.checkpoint import save_checkpoint
 from vidcolor.models.filmnet import FilmNet
+from vidcolor.models.input_rules import InputRules
 from vidcolor.report_file import report_path
 
 EXACT_PRESET = """\

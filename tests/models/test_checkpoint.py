@@ -11,17 +11,15 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-import vidcolor.models.checkpoint as checkpoint_module
 from vidcolor.errors import (
     DamagedCheckpointError,
-    UnknownCheckpointError,
     UnsafeCheckpointError,
 )
-from vidcolor.models import checkpoint
-from vidcolor.models.base import InputRules
+from vidcolor.models import checkpoint, checkpoint_names
 from vidcolor.models.checkpoint_file import tensors_sha256
 from vidcolor.models.filmnet import FilmNet
 from vidcolor.models.inference import prepare_for_inference
+from vidcolor.models.input_rules import InputRules
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +65,7 @@ def altered(
 
 
 def test_info_says_everything_that_was_saved(saved: Path) -> None:
-    info = checkpoint.read_info(saved)
+    info = checkpoint_names.read_info(saved)
     assert info.name == "mine"
     assert info.architecture == "filmnet"
     assert info.version == FilmNet.version
@@ -112,7 +110,7 @@ def test_saving_replaces_the_older_file_and_leaves_nothing_else(
     path = tmp_path / "again.safetensors"
     for name in ("first", "second"):
         checkpoint.save_checkpoint(path, network, name=name, licence="CC0")
-    assert checkpoint.read_info(path).name == "second"
+    assert checkpoint_names.read_info(path).name == "second"
     assert os.listdir(tmp_path) == ["again.safetensors"]
 
 
@@ -125,10 +123,10 @@ def test_failed_save_keeps_the_older_file(
     def full_disk(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vidcolor.models.checkpoint_file.save_file", full_disk)
+    monkeypatch.setattr("safetensors.torch.save_file", full_disk)
     with pytest.raises(OSError, match="No space"):
         checkpoint.save_checkpoint(path, network, name="second", licence="CC0")
-    assert checkpoint.read_info(path).name == "first"
+    assert checkpoint_names.read_info(path).name == "first"
     assert os.listdir(tmp_path) == ["kept.safetensors"]
 
 
@@ -175,56 +173,6 @@ def test_sha256_covers_names_types_shapes_and_values() -> None:
     assert tensors_sha256(strided) == tensors_sha256(last)
 
 
-# --- names -------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def shipped(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of shipped checkpoints with the default and another one."""
-    folder = tmp_path / "checkpoints"
-    folder.mkdir()
-    for name in ("zeta", "filmnet", "alpha"):
-        (folder / f"{name}.safetensors").write_bytes(saved.read_bytes())
-    (folder / "filmnet.md").write_text("its card")
-    monkeypatch.setattr(checkpoint_module, "shipped_folder", lambda _kind: folder)
-    return folder
-
-
-def test_default_and_names_are_found(shipped: Path) -> None:
-    assert checkpoint.resolve("default") == shipped / "filmnet.safetensors"
-    assert checkpoint.resolve("alpha") == shipped / "alpha.safetensors"
-    path = shipped / "zeta.safetensors"
-    assert checkpoint.resolve(path) == checkpoint.resolve(str(path)) == path
-
-
-@pytest.mark.usefixtures("shipped")
-def test_list_begins_with_the_default() -> None:
-    assert [info.path.stem for info in checkpoint.list_shipped()] == ["filmnet", "alpha", "zeta"]
-
-
-@pytest.mark.usefixtures("shipped")
-def test_unknown_name_suggests_a_close_one() -> None:
-    with pytest.raises(UnknownCheckpointError, match=r"did you mean 'filmnet'\?"):
-        checkpoint.load_checkpoint("filmnt")
-    with pytest.raises(UnknownCheckpointError, match="alpha, filmnet, zeta"):
-        checkpoint.load_checkpoint("/no/such/file.safetensors")
-
-
-def test_folder_is_not_a_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(UnknownCheckpointError, match="is a folder"):
-        checkpoint.load_checkpoint(tmp_path)
-
-
-def test_missing_default_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(_kind: str) -> Path:
-        raise FileNotFoundError
-
-    monkeypatch.setattr(checkpoint_module, "shipped_folder", missing)
-    assert checkpoint.list_shipped() == []
-    with pytest.raises(UnknownCheckpointError, match="none are shipped"):
-        checkpoint.load_checkpoint("default")
-
-
 # --- files that must not be loaded -------------------------------------------------------------
 
 
@@ -247,7 +195,11 @@ def test_pickles_are_refused_under_any_name(tmp_path: Path, name: str, kind: str
         torch.save(value, path, _use_new_zipfile_serialization=kind == "torch")
     else:
         path.write_bytes(pickle.dumps(value, protocol=int(kind[-1])))
-    for use in (checkpoint.load_checkpoint, checkpoint.read_info, checkpoint.verify_checkpoint):
+    for use in (
+        checkpoint.load_checkpoint,
+        checkpoint_names.read_info,
+        checkpoint.verify_checkpoint,
+    ):
         with pytest.raises(UnsafeCheckpointError, match="is a pickle"):
             use(path)
     assert not proof.exists()
@@ -264,7 +216,7 @@ def test_header_whose_length_looks_like_a_pickle_is_read(saved: Path, tmp_path: 
             break
     else:
         pytest.fail("no header of such a length could be made")
-    assert checkpoint.read_info(path).licence == metadata["licence"]
+    assert checkpoint_names.read_info(path).licence == metadata["licence"]
 
 
 @pytest.mark.parametrize("keep", [0, 1, 8, 9, 1000, -1])
@@ -359,6 +311,6 @@ def test_tensors_that_were_changed_without_signing(saved: Path, tmp_path: Path) 
     path = altered(
         saved, tmp_path / "x.safetensors", lambda t, _: t["logits.bias"].add_(1), sign=False
     )
-    assert checkpoint.read_info(path).name == "mine"
+    assert checkpoint_names.read_info(path).name == "mine"
     with pytest.raises(DamagedCheckpointError, match="do not match their sha256"):
         checkpoint.verify_checkpoint(path)

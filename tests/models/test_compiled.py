@@ -1,23 +1,24 @@
+"""What is kept of a compiled network, and when a run may rely on it."""
+
 from __future__ import annotations
 
-import copy
+import dataclasses
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
-from vidcolor.models.base import ColorNetwork, Prediction
-from vidcolor.models.compiled import CompiledNetwork, CompileError
-from vidcolor.models.inference import prepare_for_inference
-from vidcolor.models.registry import create
+from vidcolor.models.checkpoint_file import CheckpointInfo
+from vidcolor.models.checkpoint_names import read_info
+from vidcolor.models.compiled import CompileError, ModelFiles
+from vidcolor.models.converting import compile_network
+from vidcolor.models.torch_network import TorchNetwork
 
 SIZE = {"height": 64, "width": 96}
 
@@ -30,145 +31,155 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def network() -> ColorNetwork:
-    torch.manual_seed(0)
-    return prepare_for_inference(create("alpha"))
-
-
-def loader(network: ColorNetwork) -> Callable[[], ColorNetwork]:
-    return lambda: copy.deepcopy(network)
-
-
-def compile_it(network: ColorNetwork, workers: int = 1) -> CompiledNetwork:
-    return CompiledNetwork(network, loader(network), "key", workers=workers, **SIZE)
-
-
-def lightness(seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return rng.uniform(0, 100, (SIZE["height"], SIZE["width"])).astype(np.float32)
-
-
-def by_torch(network: ColorNetwork, picture: np.ndarray) -> Tensor:
-    with torch.inference_mode():
-        return network(torch.from_numpy(picture)[None, None]).ab
-
-
-@pytest.mark.parametrize("architecture", ["alpha", "filmnet"])
-def test_it_computes_what_torch_computes(architecture: str) -> None:
-    torch.manual_seed(0)
-    network = prepare_for_inference(create(architecture))
-    ours = compile_it(network)(lightness())
-    torch.testing.assert_close(ours, by_torch(network, lightness()), atol=1e-3, rtol=1e-3)
-
-
-def test_what_is_set_later_still_counts() -> None:
-    network = prepare_for_inference(create("filmnet"))
-    fast = compile_it(network)
-    network.set_vividness(2.0)
-    torch.testing.assert_close(
-        fast(lightness()), by_torch(network, lightness()), atol=1e-3, rtol=1e-3
+def network(untrained_checkpoint: Path) -> TorchNetwork:
+    return TorchNetwork(
+        *(read_info(untrained_checkpoint), "cpu"),
+        precision="float32",
+        vividness=1.0,
+        batch_size=None,
     )
 
 
-def test_the_number_of_threads_cannot_change_the_result(network: ColorNetwork) -> None:
-    pictures = [lightness(seed) for seed in range(6)]
-    alone = [compile_it(network)(picture) for picture in pictures]
-    fast = compile_it(network, workers=3)
-    with ThreadPoolExecutor(3) as pool:
-        for one, other in zip(alone, pool.map(fast, pictures), strict=True):
-            assert torch.equal(one, other)
+@pytest.fixture(scope="module")
+def info(untrained_checkpoint: Path) -> CheckpointInfo:
+    return read_info(untrained_checkpoint)
 
 
-def test_a_second_run_need_not_convert(network: ColorNetwork) -> None:
-    first = compile_it(network)(lightness())
-
-    def load() -> ColorNetwork:
-        raise AssertionError
-
-    again = CompiledNetwork(network, load, "key", workers=1, **SIZE)
-    assert torch.equal(again(lightness()), first)
-
-
-@pytest.mark.parametrize("suffix", [".xml", ".bin"])
-def test_a_damaged_cache_is_made_again(network: ColorNetwork, cache: Path, suffix: str) -> None:
-    first = compile_it(network)(lightness())
-    (damaged,) = cache.glob(f"*{suffix}")
-    damaged.write_bytes(b"")
-    assert torch.equal(compile_it(network)(lightness()), first)
-    assert damaged.stat().st_size
+@pytest.fixture
+def expected(network: TorchNetwork, info: CheckpointInfo) -> np.ndarray:
+    """ab by what is then kept and noted."""
+    files = ModelFiles(info)
+    compiled = compile_network(network.network, network.load_again, files, workers=1, **SIZE)
+    files.note_checked(4, "float32", **SIZE)
+    return compiled(lightness())
 
 
-def test_a_folder_that_cannot_be_written_does_not_matter(
-    network: ColorNetwork, cache: Path
+def lightness() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.uniform(0, 100, (SIZE["height"], SIZE["width"])).astype(np.float32)
+
+
+def test_what_was_checked_is_used_without_torch(info: CheckpointInfo, expected: np.ndarray) -> None:
+    checked = ModelFiles(info).checked()
+    assert checked is not None
+    assert (checked.stride, checked.precision) == (4, "float32")
+    compiled = checked.compile(**SIZE, workers=1)
+    assert compiled is not None
+    assert compiled.version.startswith("OpenVINO 20")
+    np.testing.assert_array_equal(compiled(lightness()), expected)
+
+
+@pytest.mark.usefixtures("expected")
+def test_another_size_was_not_checked(info: CheckpointInfo) -> None:
+    files = ModelFiles(info)
+    checked = files.checked()
+    assert checked is not None
+    assert checked.compile(height=96, width=64, workers=1) is None
+    files.note_checked(4, "float32", height=96, width=64)
+    again = ModelFiles(info).checked()
+    assert again is not None
+    for height, width in ((96, 64), (64, 96)):
+        assert again.compile(height=height, width=width, workers=1) is not None
+
+
+@pytest.mark.usefixtures("expected")
+def test_other_weights_config_or_vividness_were_not_checked(info: CheckpointInfo) -> None:
+    for other in (
+        dataclasses.replace(info, sha256="0" * 64),
+        dataclasses.replace(info, config=info.config | {"gain": 2.0}),
+    ):
+        assert ModelFiles(other).checked() is None
+    assert ModelFiles(info, vividness=1.5).checked() is None
+
+
+@pytest.mark.usefixtures("expected")
+def test_another_processor_checks_anew(
+    info: CheckpointInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache.write_bytes(b"not a folder")
-    elsewhere = compile_it(network)(lightness())
-    cache.unlink()
-    assert torch.equal(compile_it(network)(lightness()), elsewhere)
+    monkeypatch.setattr(ModelFiles, "_processor", "another")
+    files = ModelFiles(info)
+    assert files.checked() is None
+    files.note_checked(4, "bfloat16", **SIZE)
+    checked = files.checked()
+    assert checked is not None
+    assert checked.precision == "bfloat16"
 
 
-def test_a_cache_of_other_weights_is_made_again(cache: Path, network: ColorNetwork) -> None:
-    other = prepare_for_inference(create("alpha"))
-    with torch.no_grad():
-        for parameter in other.parameters():
-            parameter.mul_(-2)
-    compile_it(other)
-    ours = compile_it(network)(lightness())
-    torch.testing.assert_close(ours, by_torch(network, lightness()), atol=1e-3, rtol=1e-3)
-    assert len(list(cache.glob("*.xml"))) == 1
+def damage_model(folder: Path) -> None:
+    (weights,) = (path for path in folder.glob("*.bin") if "vividness" not in path.name)
+    content = bytearray(weights.read_bytes())
+    content[1000] ^= 1
+    weights.write_bytes(content)
 
 
-def test_nobody_is_told(tmp_path: Path) -> None:
+def change_record(**values: Any) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (record,) = folder.glob("*.json")
+        record.write_text(json.dumps(json.loads(record.read_text()) | values))
+
+    return change
+
+
+def cut_record(folder: Path) -> None:
+    (record,) = folder.glob("*.json")
+    record.write_bytes(record.read_bytes()[:-3])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        damage_model,
+        cut_record,
+        change_record(stride=0),
+        change_record(stride=None),
+        change_record(processors={"x": {"precision": "int4"}}),
+        change_record(processors=[]),
+        change_record(digest=""),
+    ],
+)
+def test_damage_is_noticed(
+    info: CheckpointInfo, expected: np.ndarray, cache: Path, damage: Callable[[Path], None]
+) -> None:
+    del expected
+    damage(cache)
+    files = ModelFiles(info)
+    assert files.checked() is None
+    files.note_checked(4, "float32", **SIZE)
+    assert files.checked() is not None
+
+
+def test_nothing_is_noted_without_a_folder(
+    info: CheckpointInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: Path("~/x"))
+    files = ModelFiles(info)
+    files.note_checked(4, "float32", **SIZE)
+    assert files.checked() is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_nobody_is_told(tmp_path: Path, untrained_checkpoint: Path) -> None:
     """OpenVINO's telemetry would leave its files in the home folder, and keep the program."""
-    code = """
+    code = f"""
 import sys
-from vidcolor.models.compiled import CompiledNetwork
+from vidcolor.models import create, read_info
+from vidcolor.models.compiled import ModelFiles
+from vidcolor.models.converting import compile_network
 from vidcolor.models.inference import prepare_for_inference
-from vidcolor.models.registry import create
 network = prepare_for_inference(create("alpha"))
-CompiledNetwork(network, lambda: network, "key", height=64, width=64, workers=1)
+files = ModelFiles(read_info({str(untrained_checkpoint)!r}))
+compile_network(network, lambda: network, files, height=64, width=64, workers=1)
 assert sys.modules["openvino"] and not sys.modules["openvino_telemetry"]
 """
     keep = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "PYTHONPATH")
     surroundings = {name: os.environ[name] for name in keep if name in os.environ}
-    surroundings |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    surroundings |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "told" / "cache")}
     subprocess.run([sys.executable, "-c", code], check=True, env=surroundings)
-    assert [path.name for path in tmp_path.iterdir()] == ["cache"]
+    assert [path.name for path in tmp_path.iterdir()] == ["told"]
 
 
-def test_without_a_home_folder_nothing_is_kept(
-    network: ColorNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: Path("~/x"))
-    compile_it(network)
-    assert not list(tmp_path.iterdir())
-
-
-class Deceitful(ColorNetwork):
-    """Traces to something else than it computes."""
-
-    architecture = "deceitful"
-    stride = 1
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.ones(1))
-
-    def config(self) -> dict[str, Any]:
-        return {}
-
-    def forward(self, L: Tensor, hints: Tensor | None = None) -> Prediction:
-        del hints
-        return Prediction(ab=(self.weight * L - float(L.mean())).repeat(1, 2, 1, 1))
-
-
-def test_a_network_that_cannot_be_traced_is_noticed() -> None:
-    with pytest.raises(CompileError, match=r"deceitful .* differs from torch by \d+\.\d\d CIE"):
-        compile_it(Deceitful().requires_grad_(False))
-
-
-def test_without_openvino(network: ColorNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_openvino(info: CheckpointInfo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(CompileError, match="OpenVINO cannot be imported"):
-        compile_it(network)
+        ModelFiles(info)

@@ -17,7 +17,8 @@ from tests.models.caffe_files import blob, eccv16_layers, layer, write_caffemode
 from vidcolor.errors import DamagedCheckpointError, UnknownCheckpointError, UnsafeCheckpointError
 from vidcolor.models import ddcolor, importing, registry
 from vidcolor.models.base import ColorNetwork
-from vidcolor.models.checkpoint import load_checkpoint, read_info
+from vidcolor.models.checkpoint import load_checkpoint
+from vidcolor.models.checkpoint_names import read_info
 from vidcolor.models.importing import import_weights
 
 State = dict[str, Tensor]

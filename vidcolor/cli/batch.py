@@ -100,7 +100,7 @@ class Batch:
         """Once for all films; the first film of a single run is checked before this is done."""
         from vidcolor.colorizer import Colorizer
 
-        return Colorizer(self._settings.network)
+        return Colorizer(self._settings.network, deferred=True)
 
     def _attempt(self, job: Job, colorizer: Colorizer | None) -> Outcome:
         from vidcolor.media.safety import limits_in_force

@@ -35,7 +35,7 @@ def list_all(
 ) -> None:
     """List what is shipped; the first is the default."""
     with session():
-        from vidcolor.models.checkpoint import list_shipped
+        from vidcolor.models.checkpoint_names import list_shipped
 
         infos = list_shipped()
         if as_json:
@@ -58,7 +58,7 @@ def info(
 ) -> None:
     """Show what a checkpoint says about itself: architecture, training data, licence."""
     with session():
-        from vidcolor.models.checkpoint import read_info, resolve
+        from vidcolor.models.checkpoint_names import read_info, resolve
 
         found = read_info(resolve(checkpoint))
         if as_json:
@@ -81,7 +81,8 @@ def verify(
 ) -> None:
     """Load weights and compare them with their recorded sha256."""
     with session():
-        from vidcolor.models.checkpoint import list_shipped, resolve, verify_checkpoint
+        from vidcolor.models.checkpoint import verify_checkpoint
+        from vidcolor.models.checkpoint_names import list_shipped, resolve
 
         shipped = [item.path for item in list_shipped()]
         paths = shipped if checkpoint is None and shipped else [resolve(checkpoint or "default")]

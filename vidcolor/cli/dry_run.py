@@ -67,11 +67,13 @@ def print_plans(
 
 def _network(settings: RunSettings) -> str:
     """What would colour; the weights themselves are not loaded."""
-    from vidcolor.devices import pick_device
-    from vidcolor.models.checkpoint import read_info, resolve
+    from vidcolor.devices import is_certainly_cpu, pick_device
+    from vidcolor.models.checkpoint_names import read_info, resolve
 
     info = read_info(resolve(settings.network.checkpoint))
-    return f"{info.name} ({info.architecture}) on {pick_device(settings.network.device)}"
+    wanted = settings.network.device
+    device = "cpu" if is_certainly_cpu(wanted) else pick_device(wanted)
+    return f"{info.name} ({info.architecture}) on {device}"
 
 
 def _plan(

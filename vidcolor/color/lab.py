@@ -1,15 +1,15 @@
 """Torch colour maths: sRGB, luma and CIE L*a*b*, for training and for networks.
 
 All functions work on float32 or float64 tensors of any device and are differentiable
-everywhere. The white is D65 and the primaries are those of sRGB (= BT.709). Torch is imported
-where it is needed: ``vidcolor probe`` and others need this package, but not torch, which takes
-longer to load than they run.
+everywhere; those of single values work on NumPy's arrays too. The white is D65 and the primaries
+are those of sRGB (= BT.709). Torch is imported where it is needed: ``vidcolor run`` and others
+need this package, but not torch, which takes longer to load than some of them run.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ from vidcolor.color.primaries import luma_weights, rgb_to_relative_xyz
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Values = TypeVar("Values", "Tensor", "npt.NDArray[np.float64]")
 
 BT709 = 1
 """H.273's code point of the BT.709 matrix and primaries, shared by sRGB."""
@@ -29,19 +31,19 @@ LAB_SLOPE = (29 / 6) ** 2 / 3
 """Slope of that line."""
 
 
-def srgb_to_linear(x: Tensor) -> Tensor:
+def srgb_to_linear(x: Values) -> Values:
     """sRGB's electro-optical curve, elementwise; negative values follow the linear part.
 
     Source: IEC 61966-2-1:1999, 5.2.
     """
-    curve = ((x.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4
-    return (x / 12.92).where(x <= 0.04045, curve)
+    curve = ((x.clip(min=0.04045) + 0.055) / 1.055) ** 2.4
+    return _choose(x <= 0.04045, x / 12.92, curve)
 
 
-def linear_to_srgb(x: Tensor) -> Tensor:
+def linear_to_srgb(x: Values) -> Values:
     """Inverse of `srgb_to_linear`, elementwise."""
-    curve = 1.055 * x.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
-    return (x * 12.92).where(x <= 0.0031308, curve)
+    curve = 1.055 * x.clip(min=0.0031308) ** (1 / 2.4) - 0.055
+    return _choose(x <= 0.0031308, x * 12.92, curve)
 
 
 def rgb_to_luma(rgb: Tensor) -> Tensor:
@@ -62,13 +64,13 @@ def rgb_to_luma(rgb: Tensor) -> Tensor:
     return (rgb * weights).sum(dim=-3, keepdim=True)
 
 
-def lightness_from_luma(luma01: Tensor) -> Tensor:
+def lightness_from_luma(luma01: Values) -> Values:
     """CIE L* (0…100) of the grey pixel with luma ``luma01``, clipped to 0…1.
 
     This is what every network sees, in training as in use: see Note [Constant-luma
     chroma] in `vidcolor.color.solve`.
     """
-    luminance = srgb_to_linear(luma01.clamp(0.0, 1.0))
+    luminance = srgb_to_linear(luma01.clip(0.0, 1.0))
     return 116.0 * _lab_f(luminance) - 16.0
 
 
@@ -121,10 +123,17 @@ def _rgb_to_xyz() -> npt.NDArray[np.float64]:
     return rgb_to_relative_xyz(BT709)
 
 
-def _lab_f(t: Tensor) -> Tensor:
-    root = t.clamp(min=LAB_EPSILON) ** (1 / 3)
-    return root.where(t > LAB_EPSILON, LAB_SLOPE * t + 4 / 29)
+def _lab_f(t: Values) -> Values:
+    root = t.clip(min=LAB_EPSILON) ** (1 / 3)
+    return _choose(t > LAB_EPSILON, root, LAB_SLOPE * t + 4 / 29)
 
 
 def _lab_f_inverse(f: Tensor) -> Tensor:
-    return (f**3).where(f > 6 / 29, (f - 4 / 29) / LAB_SLOPE)
+    return _choose(f > 6 / 29, f**3, (f - 4 / 29) / LAB_SLOPE)
+
+
+def _choose(condition: Any, values: Values, others: Values) -> Values:
+    """``values`` where ``condition`` holds, ``others`` elsewhere."""
+    if isinstance(values, np.ndarray):
+        return np.where(condition, values, others)
+    return values.where(condition, others)

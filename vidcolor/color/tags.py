@@ -83,11 +83,8 @@ def lightness_table(bit_depth: int, full_range: bool) -> npt.NDArray[np.float32]
     -------
     (2**bit_depth,) float32, read-only and remembered: it is looked up for every frame.
     """
-    import torch
-
     luma01 = luma_from_codes(np.arange(2**bit_depth), bit_depth, full_range)
-    lightness = lightness_from_luma(torch.from_numpy(luma01))
-    table = lightness.numpy().astype(np.float32)
+    table = lightness_from_luma(luma01).astype(np.float32)
     table.flags.writeable = False
     return table
 

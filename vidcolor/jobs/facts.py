@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from vidcolor import __version__
 from vidcolor.colorizer import Colorizer
@@ -32,12 +30,12 @@ IRRELEVANT: dict[str, Any] = {
 }
 """Settings that decide whether there is a result, or name what has facts of its own."""
 
-JOB_FORMAT = 5
+JOB_FORMAT = 6
 """Of what segments keep for the run: 2 has SHA-256 of luma, 3 the number of repeated frames, 4 that
-of carried ones, 5 colours of pictures that were halved first."""
+of carried ones, 5 colours of pictures that were halved first, 6 ab that OpenVINO makes of bins."""
 
-LIBRARIES = ("torch", "numpy", "cv2", "av")
-"""Whose versions may change a result."""
+LIBRARIES = ("numpy", "cv2", "av")
+"""Beside torch, modules whose versions may change a result."""
 
 
 def run_facts(
@@ -52,7 +50,7 @@ def run_facts(
 
     Looks and edits have a say in single segments only; see `vidcolor.jobs.changes`.
 
-    ``engine`` is what runs the network. On a CPU the number of threads and the versions of the
+    ``engine`` is what runs the network. On a CPU torch's number of threads and the versions of the
     libraries decide the last bits.
 
     Raises
@@ -60,9 +58,6 @@ def run_facts(
     InputNotFoundError
         If the source cannot be read any more.
     """
-    device = str(colorizer.device)
-    if colorizer.device.type == "cuda":
-        device = torch.cuda.get_device_name(colorizer.device)
     return {
         "format": JOB_FORMAT,
         "content": source_facts(info),
@@ -72,12 +67,25 @@ def run_facts(
         "shots": shots and [(s.start_s, s.begins, s.transition_s) for s in shots.shots],
         "plan": {"codec": plan.codec, "options": plan.options, "target": repr(plan.target)},
         "weights": colorizer.info.sha256,
-        "device": [device, colorizer.precision, engine, torch.get_num_threads(), os.cpu_count()],
+        "device": _device_facts(colorizer, engine),
         "versions": {
             "vidcolor": __version__,
+            "torch": metadata.version("torch"),  # which need not be loaded
             **{name: str(import_module(name).__version__) for name in LIBRARIES},
         },
     }
+
+
+def _device_facts(colorizer: Colorizer, engine: str) -> list[str | int | None]:
+    """Name, precision, engine, torch's threads if it is at work, cores."""
+    name, threads = colorizer.device, None
+    if engine == "torch":
+        import torch
+
+        threads = torch.get_num_threads()
+        if name.startswith("cuda"):
+            name = torch.cuda.get_device_name(name)
+    return [name, colorizer.precision, engine, threads, os.cpu_count()]
 
 
 def source_files(info: MediaInfo) -> list[Path]:

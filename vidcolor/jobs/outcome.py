@@ -33,7 +33,7 @@ def outcome(run: FilmRun, output: Path, verification: VerifyReport, wall_s: floa
         checkpoint=run.colorizer.info.name,
         checkpoint_sha256=run.colorizer.info.sha256,
         checkpoint_licence=run.colorizer.info.licence,
-        device=str(run.colorizer.device),
+        device=run.colorizer.device,
         precision=run.colorizer.precision,
         engine=run.engine,
         frames_in=len(run.pts),

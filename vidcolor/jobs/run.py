@@ -184,7 +184,7 @@ def color_film(
 def _loaded_beside(colorizer: Colorizer | None, settings: NetworkSettings) -> Future[Colorizer]:
     """``colorizer``, or one that is loaded while the film is opened and looked through."""
     thread = ThreadPoolExecutor(1, "vidcolor-load")
-    loading = thread.submit(lambda: colorizer or Colorizer(settings))
+    loading = thread.submit(lambda: colorizer or Colorizer(settings, deferred=True))
     thread.shutdown(wait=False)  # a film that is refused need not wait for it
     return loading
 

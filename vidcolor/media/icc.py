@@ -15,7 +15,6 @@ from typing import cast
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image, ImageCms
 
 from vidcolor.color import code_type, linear_to_srgb
@@ -160,8 +159,7 @@ def _matrix_converter(
 
 
 def _encode(linear: FloatArray) -> FloatArray:
-    coded: FloatArray = linear_to_srgb(torch.from_numpy(np.clip(linear, 0.0, 1.0))).numpy()
-    return np.clip(coded, 0.0, 1.0)
+    return np.clip(linear_to_srgb(np.clip(linear, 0.0, 1.0)), 0.0, 1.0)
 
 
 def _read_tags(profile: bytes, space: bytes, connection_space: bytes) -> dict[bytes, bytes]:

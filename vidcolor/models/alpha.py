@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from vidcolor.models.base import ColorNetwork, InputRules, Prediction, check_size, refuse_hints
+from vidcolor.models.base import ColorNetwork, Prediction, check_size, refuse_hints
+from vidcolor.models.input_rules import InputRules
 
 AB_SCALE = 128.0
 """CIE units at which tanh ends."""

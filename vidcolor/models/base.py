@@ -11,16 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vidcolor.errors import SettingsError
-
-
-@dataclass(frozen=True, slots=True)
-class InputRules:
-    """How a picture must be prepared for a network; data, so that callers need no special cases."""
-
-    short_side: int = 256
-    """Short side in pixels at which the network works best; aspect is always kept."""
-    multiple_of: int = 32
-    """Both sides are padded (reflected, right and bottom) to a multiple of this."""
+from vidcolor.models.input_rules import InputRules
 
 
 @dataclass(slots=True)

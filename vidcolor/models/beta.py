@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from vidcolor.models.alpha import AB_SCALE, conv_relu
-from vidcolor.models.base import ColorNetwork, InputRules, Prediction, check_size, refuse_hints
+from vidcolor.models.base import ColorNetwork, Prediction, check_size, refuse_hints
+from vidcolor.models.input_rules import InputRules
 
 
 class Beta(ColorNetwork):

@@ -157,7 +157,9 @@ def decode(
     # (N, 313, h, w) -> (N·h·w, 313), a view when the logits are channels_last.
     flat = logits.permute(0, 2, 3, 1).reshape(-1, NUM_BINS)
     with torch.autocast(logits.device.type, enabled=False):
-        if torch.is_grad_enabled() and logits.requires_grad:
+        # A tracer would take the number of cells, and so of passes, for a constant.
+        is_traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        if is_traced or (torch.is_grad_enabled() and logits.requires_grad):
             scores = flat.float() * (1.0 / temperature)
             if tilt:
                 scores = scores + tilt * _bins_on(logits.device).norm(dim=1)

@@ -26,15 +26,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from vidcolor.errors import DamagedCheckpointError, UnknownCheckpointError, UnsafeCheckpointError
-from vidcolor.models.base import InputRules
+from vidcolor.models.input_rules import InputRules
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = "vidcolor-1"
 """Version of the metadata above."""
@@ -69,6 +69,8 @@ class CheckpointInfo:
 
 def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 over name, type, shape and bytes of each tensor, in the order of their names."""
+    import torch
+
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
@@ -79,6 +81,8 @@ def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
 
 def write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write beside ``path``, then rename, so that a crash leaves the old file or the new one."""
+    from safetensors.torch import save_file
+
     handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
     os.close(handle)
     try:
@@ -91,11 +95,14 @@ def write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> N
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """safetensors' reader, after looking at the first bytes; its errors become ours."""
+def opened(path: Path, framework: str = "pt") -> Iterator[Any]:
+    """safetensors' reader, after looking at the first bytes; its errors become ours.
+
+    Its ``framework`` is what tensors are read for, and is loaded at once: ``pt`` is torch.
+    """
     _sniff(path)
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework=framework) as file:
             yield file
     except (SafetensorError, OSError) as error:
         raise DamagedCheckpointError(

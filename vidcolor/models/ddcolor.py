@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from torch.nn.utils import remove_spectral_norm
 from torch.nn.utils.spectral_norm import SpectralNorm
 
-from vidcolor.models.base import ColorNetwork, InputRules, Prediction, check_size, refuse_hints
+from vidcolor.models.base import ColorNetwork, Prediction, check_size, refuse_hints
 from vidcolor.models.extras import require
 from vidcolor.models.filmnet import gray_from_lightness
 from vidcolor.models.inference import FoldableModule
+from vidcolor.models.input_rules import InputRules
 
 ENCODERS = {"tiny": "convnext-t", "large": "convnext-l"}
 """spandrel's name of the encoder by size; 55.0 and 227.9 million parameters with the decoders."""

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidcolor.models import bins
-from vidcolor.models.base import ColorNetwork, InputRules, Prediction, check_size, refuse_hints
+from vidcolor.models.base import ColorNetwork, Prediction, check_size, refuse_hints
+from vidcolor.models.input_rules import InputRules
 
 LIGHTNESS_CENTER = 50.0
 """Subtracted from L*."""

@@ -25,8 +25,9 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vidcolor.models import bins, mobilenet
-from vidcolor.models.base import ColorNetwork, InputRules, Prediction, check_size, refuse_hints
+from vidcolor.models.base import ColorNetwork, Prediction, check_size, refuse_hints
 from vidcolor.models.inference import FoldableModule
+from vidcolor.models.input_rules import InputRules
 
 BOTTLENECK_CHANNELS = 256
 """Width of the tokens at stride 32 and of the picture's global vector."""

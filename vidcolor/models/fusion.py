@@ -18,9 +18,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vidcolor.models.alpha import conv_relu
 from vidcolor.models.backbones import fill_backbone
-from vidcolor.models.base import ColorNetwork, InputRules, Prediction, check_size, refuse_hints
+from vidcolor.models.base import ColorNetwork, Prediction, check_size, refuse_hints
 from vidcolor.models.extras import require
 from vidcolor.models.inference import FoldableModule
+from vidcolor.models.input_rules import InputRules
 
 EXTRACTOR_SIZE = 299
 """Side in pixels of the square that the extractor sees."""

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from vidcolor.models.base import ColorNetwork, InputRules, Prediction, check_size
+from vidcolor.models.base import ColorNetwork, Prediction, check_size
 from vidcolor.models.eccv16 import (
     AB_SCALE,
     LIGHTNESS_CENTER,
@@ -20,6 +20,7 @@ from vidcolor.models.eccv16 import (
     convolutions,
     initialize,
 )
+from vidcolor.models.input_rules import InputRules
 
 CLASSES = 529
 """Cells of the 23 × 23 grid over ab that the published weights were also trained to classify."""

@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from vidcolor.models.base import ColorNetwork, InputRules, Prediction, check_size, refuse_hints
+from vidcolor.models.base import ColorNetwork, Prediction, check_size, refuse_hints
+from vidcolor.models.input_rules import InputRules
 
 WIDTHS = (64, 128, 256, 512, 512, 512, 512, 512)
 """Channels at 1/2, 1/4 … 1/256 of the size."""

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from vidcolor.models.backbones import fill_backbone
-from vidcolor.models.base import ColorNetwork, InputRules, Prediction, check_size, refuse_hints
+from vidcolor.models.base import ColorNetwork, Prediction, check_size, refuse_hints
 from vidcolor.models.extras import require
+from vidcolor.models.input_rules import InputRules
 
 TAPS = (8, 15, 22, 29)
 """Layers of torchvision's ``features`` whose outputs are used: relu2_2, 3_3, 4_3, 5_3."""
