@@ -108,8 +108,8 @@ if kind == "killed at the end":
     import vidcolor.jobs.folder as module
     module.Job._leave = lambda job: os.kill(os.getpid(), signal.SIGKILL)
 else:
-    import vidcolor.colorizer as module
-    run, calls = module.Colorizer._run, []
+    import vidcolor.models.torch_network as module
+    run, calls = module.TorchNetwork._run, []
     def fail(self, pictures):
         calls.append(1)
         if len(calls) > 20:
@@ -118,7 +118,7 @@ else:
                 time.sleep(3600)
             raise torch.OutOfMemoryError("CUDA out of memory (injected)")
         return run(self, pictures)
-    module.Colorizer._run = fail
+    module.TorchNetwork._run = fail
 from vidcolor.cli import main
 main()
 """

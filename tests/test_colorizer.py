@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +14,12 @@ import torch
 
 from vidcolor.colorizer import LEAST_FRAMES_TO_COMPILE, MAX_ASPECT, Colorizer
 from vidcolor.config import NetworkSettings
-from vidcolor.errors import DeviceError, SettingsError
+from vidcolor.errors import (
+    DamagedCheckpointError,
+    DeviceError,
+    DeviceMemoryError,
+    SettingsError,
+)
 from vidcolor.models.checkpoint import save_checkpoint
 from vidcolor.models.registry import create
 
@@ -189,37 +193,76 @@ class TestEngine:
         colorizer.compile(grid, 10**6)
         assert colorizer.engine(grid) == "torch"
 
-    def test_a_film_like_the_one_before_needs_no_torch(self, settings, tmp_path, monkeypatch):
-        """Which would take longer to load than its first frame."""
-        code = f"""
-import sys
-import numpy as np
-from vidcolor.colorizer import LEAST_FRAMES_TO_COMPILE, Colorizer
-from vidcolor.config import NetworkSettings
-colorizer = Colorizer(NetworkSettings.model_validate({settings.model_dump()!r}), deferred=True)
-grid = colorizer.grid(100, 64)
-colorizer.compile(grid, LEAST_FRAMES_TO_COMPILE)
-assert colorizer.engine(grid) != "torch"
-size = colorizer.fix_batch(grid)
-picture = np.linspace(0, 100, grid.width * grid.height, dtype=np.float32)
-ab = colorizer.predict([picture.reshape(grid.height, grid.width)] * size)[0]
-before = "torch" in sys.modules
-features = colorizer.features(picture.reshape(grid.height, grid.width))
-colorizer.compile(grid, 1)
-shorter = colorizer.predict([picture.reshape(grid.height, grid.width)])[0]
-print(before, colorizer.precision, colorizer.stride, ab.tobytes().hex())
-print(features.shape, colorizer.engine(grid), np.abs(ab - shorter).mean() < 0.2)
-"""
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # which is empty at first
-        first, second = (
-            subprocess.run(
-                [sys.executable, "-c", code], capture_output=True, text=True, check=True
-            ).stdout.splitlines()
-            for _ in range(2)
-        )
-        assert first[0].startswith("True ")
-        assert second[0] == first[0].replace("True", "False", 1)
-        assert first[1] == second[1] == "(128, 8, 13) torch True"
+    @pytest.fixture
+    def cache(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path / "cache")
+        return tmp_path / "cache"
+
+    @pytest.mark.usefixtures("cache")
+    def test_several_films_in_a_row(self, settings):
+        """Long, short, long of another size, as the first: each as it would be alone."""
+        films = [((100, 64), 200), ((100, 64), 9), ((64, 64), 200), ((100, 64), 200)]
+
+        def color(colorizer, size, frames):
+            grid = colorizer.grid(*size)
+            colorizer.compile(grid, frames)
+            (ab,) = colorizer.predict([lightness(grid.height, grid.width)])
+            return colorizer.engine(grid), ab
+
+        shared = Colorizer(settings, deferred=True)
+        for film in films:
+            engine, ab = color(shared, *film)
+            alone_engine, alone = color(Colorizer(settings), *film)
+            assert engine == alone_engine
+            np.testing.assert_array_equal(ab, alone)
+        again = Colorizer(settings, deferred=True)
+        for film in (films[2], films[0]):  # of both sizes the record knows
+            color(again, *film)
+            assert "by_torch" not in vars(again)
+            assert again.halvings == 0
+        picture = lightness(64, 96)
+        np.testing.assert_array_equal(again.features(picture), shared.features(picture))
+
+    @pytest.mark.usefixtures("cache")
+    def test_a_damaged_checkpoint_is_refused_with_or_without_a_record(
+        self, untrained_checkpoint, tmp_path
+    ):
+        path = tmp_path / "mine.safetensors"
+        path.write_bytes(untrained_checkpoint.read_bytes())
+        settings = NetworkSettings(checkpoint=str(path), device="cpu", short_side=64)
+        known = Colorizer(settings, deferred=True)
+        known.compile(known.grid(100, 64), LEAST_FRAMES_TO_COMPILE)
+        assert "by_torch" not in vars(Colorizer(settings, deferred=True))
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(DamagedCheckpointError, match="do not match their sha256"):
+            Colorizer(settings, deferred=True)
+
+    def test_a_relative_path_is_still_found_elsewhere(
+        self, untrained_checkpoint, tmp_path, monkeypatch, cache
+    ):
+        del cache
+        (tmp_path / "filmnet").write_bytes(untrained_checkpoint.read_bytes())
+        monkeypatch.chdir(tmp_path)
+        settings = NetworkSettings(checkpoint="./filmnet", device="cpu", short_side=64)
+        known = Colorizer(settings, deferred=True)
+        known.compile(known.grid(100, 64), LEAST_FRAMES_TO_COMPILE)
+        later = Colorizer(settings, deferred=True)
+        monkeypatch.chdir("/")
+        assert later.predict([lightness(64, 64)])[0].shape == (2, 16, 16)
+
+    def test_no_memory_for_a_compiled_network(self, settings, monkeypatch):
+        colorizer = Colorizer(settings)
+        grid = colorizer.grid(100, 64)
+        colorizer.compile(grid, LEAST_FRAMES_TO_COMPILE)
+
+        def full(_):
+            raise RuntimeError("std::bad_alloc")
+
+        monkeypatch.setattr(colorizer, "_compiled", full)
+        with pytest.raises(DeviceMemoryError, match="cpu has no memory for one picture"):
+            colorizer.predict([lightness(grid.height, grid.width)])
 
     def test_torch_is_needed_where_there_may_be_a_gpu(self, settings, monkeypatch):
         compiled = Colorizer(settings, deferred=True)

@@ -29,7 +29,7 @@ class TestCertainlyCpu:
     @pytest.fixture
     def no_driver(self, monkeypatch):
         monkeypatch.setattr("sys.platform", "linux")
-        monkeypatch.setattr("vidcolor.devices._GPU_DRIVERS", {"linux": ("libnowhere.so.9",)})
+        monkeypatch.setattr("vidcolor.devices._NVIDIA_DRIVERS", {"linux": "libnowhere.so.9"})
 
     @pytest.mark.usefixtures("no_driver")
     def test_without_any_driver(self):
@@ -38,6 +38,11 @@ class TestCertainlyCpu:
     def test_a_driver_may_mean_a_gpu(self, no_driver, monkeypatch):
         del no_driver
         monkeypatch.setattr("vidcolor.devices._can_be_loaded", lambda name: "nowhere" in name)
+        assert not is_certainly_cpu("auto")
+
+    @pytest.mark.usefixtures("no_driver")
+    def test_amds_torch_may_know_another(self, monkeypatch):
+        monkeypatch.setattr("vidcolor.devices.metadata.version", lambda _: "2.15.0+rocm7.1")
         assert not is_certainly_cpu("auto")
 
     @pytest.mark.usefixtures("no_driver")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 import math
@@ -28,7 +29,7 @@ from vidcolor.devices import (
 from vidcolor.errors import CheckpointError, DamagedCheckpointError, DeviceError
 from vidcolor.frames import Plane
 from vidcolor.luma import area_averaged
-from vidcolor.models.checkpoint_file import CheckpointInfo
+from vidcolor.models.checkpoint_file import CheckpointInfo, is_undamaged
 from vidcolor.models.checkpoint_names import read_info, resolve
 from vidcolor.models.compiled import (
     CheckedNetwork,
@@ -52,8 +53,8 @@ MAX_ASPECT = 4
 """Pictures longer than this (a slit scan) are shrunk to it, so that memory stays bounded."""
 
 LEAST_FRAMES_TO_COMPILE = 100
-"""Of a film. Compiling takes two seconds when a checkpoint is first used and some tenths later, which
-saves torch's start, and a quarter of the network's time for each frame (docs/benchmarks.md)."""
+"""Of a film. Compiling takes two seconds when a checkpoint is first used and some tenths later; it
+saves torch's start then, and a quarter of the network's time (docs/benchmarks.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,8 @@ class Colorizer:
         self._pool: ThreadPoolExecutor | None = None
         can_defer = deferred and settings.engine != "torch" and is_certainly_cpu(settings.device)
         place = None if can_defer else pick_device(settings.device)
-        self.info = read_info(resolve(settings.checkpoint))
+        info = read_info(resolve(settings.checkpoint))
+        self.info = dataclasses.replace(info, path=info.path.absolute())  # it may be read later
         self.rules: InputRules = self.info.rules
         self.short_side = settings.short_side or self.rules.short_side
         self._checked = self._find_checked() if can_defer else None
@@ -134,8 +136,10 @@ class Colorizer:
             self.stride = self.by_torch.stride
 
     def _find_checked(self) -> CheckedNetwork | None:
+        if not is_undamaged(self.info):
+            return None  # loading says so
         try:
-            return ModelFiles(self.info, self._settings.vividness).checked()
+            return ModelFiles(self.info, self._settings.vividness).find_checked()
         except CompileError:
             return None  # `compile` says so, if it matters
 
@@ -174,8 +178,8 @@ class Colorizer:
         ------
         DeviceError
             If OpenVINO was asked for and is of no use.
-        CheckpointError, SettingsError
-            If torch is needed, and cannot load the network.
+        CheckpointError, DeviceMemoryError
+            If torch is needed, and cannot load the network any more, or has no room for it.
         """
         wanted, size = self._settings.engine, self._padded(grid)
         pays = wanted == "openvino" or (frames or 0) >= LEAST_FRAMES_TO_COMPILE
@@ -215,8 +219,9 @@ class Colorizer:
                 network, self._loaded_again, files, workers=cpu_workers(), **size
             )
         )
-        if self._is_deferred:
+        if self._is_deferred:  # others, as benchmarks, may have changed what is computed
             files.note_checked(self.stride, self.precision, **size)
+            self._checked = files.find_checked()
         return compiled
 
     def _loaded_again(self) -> ColorNetwork:

@@ -6,6 +6,7 @@ import ctypes
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import DeviceError, DeviceMemoryError
@@ -16,11 +17,8 @@ if TYPE_CHECKING:
 MAX_CPU_WORKERS = 16
 """Most pictures that a CPU computes side by side; each needs some 60 MB."""
 
-_GPU_DRIVERS = {
-    "linux": ("libcuda.so.1", "libamdhip64.so"),
-    "win32": ("nvcuda.dll", "amdhip64.dll"),
-}
-"""Libraries without which torch finds no GPU on these systems."""
+_NVIDIA_DRIVERS = {"linux": "libcuda.so.1", "win32": "nvcuda.dll"}
+"""Libraries without which torch finds no NVIDIA GPU on these systems."""
 
 
 def is_certainly_cpu(wanted: str) -> bool:
@@ -30,8 +28,10 @@ def is_certainly_cpu(wanted: str) -> bool:
     """
     if wanted != "auto":
         return wanted == "cpu"
-    drivers = _GPU_DRIVERS.get(sys.platform)
-    return drivers is not None and not any(map(_can_be_loaded, drivers))
+    driver = _NVIDIA_DRIVERS.get(sys.platform)
+    if driver is None or "rocm" in metadata.version("torch"):  # the torch for AMD's GPUs
+        return False
+    return not _can_be_loaded(driver)
 
 
 def _can_be_loaded(library: str) -> bool:

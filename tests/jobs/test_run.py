@@ -151,6 +151,34 @@ def test_a_compiled_network_too_gives_the_same_film(
     assert color_film(film, tmp_path / "torch.mkv", by_torch).engine == "torch"
 
 
+def test_a_film_of_a_known_size_needs_no_torch(
+    film: Path, tmp_path: Path, untrained_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which would take longer to load than all else up to the first frame."""
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path / "cache")
+    changes = {
+        "network.checkpoint": str(untrained_checkpoint),
+        "network.device": "cpu",
+        "network.short_side": SHORT_SIDE,
+    }
+    first, second = tmp_path / "first.mkv", tmp_path / "second.mkv"
+    color_film(film, first, override(load_preset("archive"), changes))
+    code = f"""
+import sys
+from pathlib import Path
+import platformdirs
+platformdirs.user_cache_path = lambda *_, **__: Path({str(tmp_path / "cache")!r})
+from vidcolor.config import load_preset, override
+from vidcolor.jobs.run import color_film
+settings = override(load_preset("archive"), {changes!r})
+print(color_film({str(film)!r}, {str(second)!r}, settings).engine, "torch" in sys.modules)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith("OpenVINO")
+    assert ran.stdout.endswith("False\n")
+    assert content(second) == content(first)
+
+
 def test_a_run_that_was_stopped_while_it_was_checked(
     film: Path, tmp_path: Path, colorizer: Colorizer
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import pickle
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from vidcolor.errors import (
     UnsafeCheckpointError,
 )
 from vidcolor.models import checkpoint, checkpoint_names
-from vidcolor.models.checkpoint_file import tensors_sha256
+from vidcolor.models.checkpoint_file import is_undamaged, tensors_sha256
 from vidcolor.models.filmnet import FilmNet
 from vidcolor.models.inference import prepare_for_inference
 from vidcolor.models.input_rules import InputRules
@@ -171,6 +172,18 @@ def test_sha256_covers_names_types_shapes_and_values() -> None:
     last = {"w": torch.rand(2, 3, 4, 4)}
     strided = {"w": last["w"].contiguous(memory_format=torch.channels_last)}
     assert tensors_sha256(strided) == tensors_sha256(last)
+
+
+def test_damage_is_found_without_torch_too(saved: Path, tmp_path: Path) -> None:
+    info = checkpoint_names.read_info(saved)
+    assert is_undamaged(info)
+    content = bytearray(saved.read_bytes())
+    content[-1] ^= 1
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(content)
+    assert not is_undamaged(checkpoint_names.read_info(damaged))
+    damaged.unlink()
+    assert not is_undamaged(dataclasses.replace(info, path=damaged))
 
 
 # --- files that must not be loaded -------------------------------------------------------------

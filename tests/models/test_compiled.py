@@ -60,7 +60,7 @@ def lightness() -> np.ndarray:
 
 
 def test_what_was_checked_is_used_without_torch(info: CheckpointInfo, expected: np.ndarray) -> None:
-    checked = ModelFiles(info).checked()
+    checked = ModelFiles(info).find_checked()
     assert checked is not None
     assert (checked.stride, checked.precision) == (4, "float32")
     compiled = checked.compile(**SIZE, workers=1)
@@ -72,11 +72,11 @@ def test_what_was_checked_is_used_without_torch(info: CheckpointInfo, expected: 
 @pytest.mark.usefixtures("expected")
 def test_another_size_was_not_checked(info: CheckpointInfo) -> None:
     files = ModelFiles(info)
-    checked = files.checked()
+    checked = files.find_checked()
     assert checked is not None
     assert checked.compile(height=96, width=64, workers=1) is None
     files.note_checked(4, "float32", height=96, width=64)
-    again = ModelFiles(info).checked()
+    again = ModelFiles(info).find_checked()
     assert again is not None
     for height, width in ((96, 64), (64, 96)):
         assert again.compile(height=height, width=width, workers=1) is not None
@@ -88,28 +88,33 @@ def test_other_weights_config_or_vividness_were_not_checked(info: CheckpointInfo
         dataclasses.replace(info, sha256="0" * 64),
         dataclasses.replace(info, config=info.config | {"gain": 2.0}),
     ):
-        assert ModelFiles(other).checked() is None
-    assert ModelFiles(info, vividness=1.5).checked() is None
+        assert ModelFiles(other).find_checked() is None
+    assert ModelFiles(info, vividness=1.5).find_checked() is None
 
 
 @pytest.mark.usefixtures("expected")
 def test_another_processor_checks_anew(
     info: CheckpointInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ModelFiles, "_processor", "another")
     files = ModelFiles(info)
-    assert files.checked() is None
+    monkeypatch.setattr(files, "_processor", "another")
+    assert files.find_checked() is None
     files.note_checked(4, "bfloat16", **SIZE)
-    checked = files.checked()
+    checked = files.find_checked()
     assert checked is not None
     assert checked.precision == "bfloat16"
 
 
-def damage_model(folder: Path) -> None:
-    (weights,) = (path for path in folder.glob("*.bin") if "vividness" not in path.name)
-    content = bytearray(weights.read_bytes())
-    content[1000] ^= 1
-    weights.write_bytes(content)
+def damage(larger: bool) -> Callable[[Path], None]:
+    """Of the trunk, or of what finishes."""
+
+    def change(folder: Path) -> None:
+        path = sorted(folder.glob("*.npz"), key=lambda path: path.stat().st_size)[-larger]
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+
+    return change
 
 
 def change_record(**values: Any) -> Callable[[Path], None]:
@@ -126,26 +131,74 @@ def cut_record(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage",
+    "change",
     [
-        damage_model,
+        damage(larger=True),
+        damage(larger=False),
         cut_record,
         change_record(stride=0),
+        change_record(stride=6),
         change_record(stride=None),
         change_record(processors={"x": {"precision": "int4"}}),
         change_record(processors=[]),
         change_record(digest=""),
     ],
 )
-def test_damage_is_noticed(
-    info: CheckpointInfo, expected: np.ndarray, cache: Path, damage: Callable[[Path], None]
+def test_damage_is_noticed_and_mended(
+    network: TorchNetwork,
+    info: CheckpointInfo,
+    expected: np.ndarray,
+    cache: Path,
+    change: Callable[[Path], None],
 ) -> None:
-    del expected
-    damage(cache)
+    change(cache)
     files = ModelFiles(info)
-    assert files.checked() is None
+    assert files.find_checked() is None
+    compile_network(network.network, network.load_again, files, workers=1, **SIZE)
     files.note_checked(4, "float32", **SIZE)
-    assert files.checked() is not None
+    checked = ModelFiles(info).find_checked()
+    assert checked is not None
+    compiled = checked.compile(**SIZE, workers=1)
+    assert compiled is not None
+    np.testing.assert_array_equal(compiled(lightness()), expected)
+
+
+def test_only_what_was_compared_is_vouched_for(
+    network: TorchNetwork, info: CheckpointInfo, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has kept other models meanwhile, or these could not be kept."""
+    files = ModelFiles(info)
+    compile_network(network.network, network.load_again, files, workers=1, **SIZE)
+    for path in cache.glob("*.npz"):
+        with np.load(path) as archive:
+            np.savez(path, xml=archive["xml"], bin=archive["bin"][::-1].copy())
+    files.note_checked(4, "float32", **SIZE)
+    assert list(cache.glob("*.json"))
+    assert ModelFiles(info).find_checked() is None
+    monkeypatch.setattr("os.replace", _refuse)
+    lost = ModelFiles(dataclasses.replace(info, sha256="1" * 64))
+    compile_network(network.network, network.load_again, lost, workers=1, **SIZE)
+    monkeypatch.undo()
+    lost.note_checked(4, "float32", **SIZE)
+    assert len(list(cache.glob("*.json"))) == 1
+
+
+def _refuse(*_: object) -> None:
+    raise PermissionError(13, "in use by another process")
+
+
+@pytest.mark.usefixtures("expected")
+def test_what_openvino_cannot_compile_any_more_is_left_to_torch(
+    info: CheckpointInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = ModelFiles(info).find_checked()
+    assert checked is not None
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no memory for this")
+
+    monkeypatch.setattr("vidcolor.models.compiled._compiled", fail)
+    assert checked.compile(**SIZE, workers=1) is None
 
 
 def test_nothing_is_noted_without_a_folder(
@@ -155,7 +208,7 @@ def test_nothing_is_noted_without_a_folder(
     monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: Path("~/x"))
     files = ModelFiles(info)
     files.note_checked(4, "float32", **SIZE)
-    assert files.checked() is None
+    assert files.find_checked() is None
     assert not list(tmp_path.iterdir())
 
 
@@ -177,6 +230,17 @@ assert sys.modules["openvino"] and not sys.modules["openvino_telemetry"]
     surroundings |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "told" / "cache")}
     subprocess.run([sys.executable, "-c", code], check=True, env=surroundings)
     assert [path.name for path in tmp_path.iterdir()] == ["told"]
+
+
+def test_an_openvino_that_does_not_start(
+    info: CheckpointInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("no plugins")
+
+    monkeypatch.setattr("openvino.Core", fail)
+    with pytest.raises(CompileError, match="OpenVINO does not start: no plugins"):
+        ModelFiles(info)
 
 
 def test_without_openvino(info: CheckpointInfo, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +97,6 @@ def test_vividness_is_part_of_it(info: CheckpointInfo) -> None:
 def test_the_number_of_threads_cannot_change_the_result(
     network: ColorNetwork, info: CheckpointInfo
 ) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     pictures = [lightness(seed) for seed in range(6)]
     alone = [compile_it(network, info)(picture) for picture in pictures]
     fast = compile_it(network, info, workers=3)
@@ -116,21 +115,38 @@ def test_a_second_run_need_not_convert(network: ColorNetwork, info: CheckpointIn
     np.testing.assert_array_equal(again(lightness()), first)
 
 
-@pytest.mark.parametrize("name", ["trunk", "finish"])
-@pytest.mark.parametrize("suffix", [".xml", ".bin"])
+def empty(content: bytearray) -> None:
+    content.clear()
+
+
+def flip_a_bit(content: bytearray) -> None:
+    content[len(content) // 2] ^= 1
+
+
+@pytest.mark.parametrize("larger", [True, False], ids=["trunk", "finish"])
+@pytest.mark.parametrize("damage", [empty, flip_a_bit])
 def test_a_damaged_cache_is_made_again(
-    info: CheckpointInfo, cache: Path, name: str, suffix: str
+    info: CheckpointInfo, cache: Path, larger: bool, damage: Callable[[bytearray], None]
 ) -> None:
     filmnet = prepare_for_inference(create("filmnet"))
     first = compile_it(filmnet, info)(lightness())
-    (damaged,) = [
-        path
-        for path in cache.glob(f"*{suffix}")
-        if ("vividness" in path.name) == (name == "finish")
-    ]
-    damaged.write_bytes(b"")
+    path = sorted(cache.glob("*.npz"), key=lambda path: path.stat().st_size)[-larger]
+    whole = path.read_bytes()
+    content = bytearray(whole)
+    damage(content)
+    path.write_bytes(content)
     np.testing.assert_array_equal(compile_it(filmnet, info)(lightness()), first)
-    assert damaged.stat().st_size
+    assert len(path.read_bytes()) == len(whole)
+
+
+def test_only_what_is_missing_is_made(
+    network: ColorNetwork, info: CheckpointInfo, cache: Path
+) -> None:
+    compile_it(network, info)
+    before = {path: path.stat().st_mtime_ns for path in cache.glob("*.npz")}
+    compile_it(network, info, vividness=2.0)
+    assert len(list(cache.glob("*.npz"))) == len(before) + 1
+    assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
 def test_a_folder_that_cannot_be_written_does_not_matter(
@@ -152,7 +168,7 @@ def test_a_cache_of_other_weights_is_made_again(
     compile_it(other, info)
     ours = compile_it(network, info)(lightness())
     np.testing.assert_allclose(ours, by_torch(network, lightness()), atol=1e-3, rtol=1e-3)
-    assert len(list(cache.glob("*.xml"))) == 2  # trunk and finish
+    assert len(list(cache.glob("*.npz"))) == 2  # trunk and finish
 
 
 def test_without_a_home_folder_nothing_is_kept(

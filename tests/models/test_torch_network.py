@@ -44,10 +44,12 @@ def test_the_batch_cannot_change_the_result(
 def test_a_checkpoint_that_was_replaced_meanwhile(tmp_path: Path) -> None:
     path = tmp_path / "alpha.safetensors"
     save_checkpoint(path, create("alpha"), name="alpha", licence="MIT")
-    loaded = load(path)
+    info, loaded = read_info(path), load(path)
     save_checkpoint(path, create("alpha"), name="other weights", licence="MIT")
     with pytest.raises(DamagedCheckpointError, match="has changed since it was loaded"):
         loaded.load_again()
+    with pytest.raises(DamagedCheckpointError, match="has changed since it was loaded"):
+        TorchNetwork(info, "cpu", precision="float32", vividness=1.0, batch_size=None)
 
 
 class _Hungry(torch.nn.Module):
@@ -81,11 +83,11 @@ class TestOutOfMemory:
         return make
 
     def test_the_batch_is_halved_and_every_picture_still_coloured(self, hungry):
-        hungry_one = hungry(room=3)
+        network = hungry(room=3)
         pictures = [np.full((32, 32), 10.0 * i, np.float32) for i in range(7)]
-        results = hungry_one.predict(pictures)
-        assert hungry_one.halvings == 2
-        assert hungry_one.network.batches == [8, 4, 2, 2, 2, 2]
+        results = network.predict(pictures)
+        assert network.halvings == 2
+        assert network.network.batches == [8, 4, 2, 2, 2, 2]
         for index, ab in enumerate(results):
             np.testing.assert_allclose(ab, 10.0 * index, rtol=1e-6)
 

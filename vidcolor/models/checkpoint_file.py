@@ -30,7 +30,12 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
-from vidcolor.errors import DamagedCheckpointError, UnknownCheckpointError, UnsafeCheckpointError
+from vidcolor.errors import (
+    CheckpointError,
+    DamagedCheckpointError,
+    UnknownCheckpointError,
+    UnsafeCheckpointError,
+)
 from vidcolor.models.input_rules import InputRules
 
 if TYPE_CHECKING:
@@ -77,6 +82,23 @@ def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
         digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def is_undamaged(info: CheckpointInfo) -> bool:
+    """Whether the file's tensors are those that its metadata says, as far as NumPy can tell.
+
+    False also for types that NumPy does not have, as bfloat16. Loads no torch.
+    """
+    digest = hashlib.sha256()
+    try:
+        with opened(info.path, framework="numpy") as file:
+            for name in sorted(file.keys()):
+                array = file.get_tensor(name)
+                digest.update(f"{name}\0torch.{array.dtype}\0{array.shape}\0".encode())
+                digest.update(array.tobytes())
+    except (CheckpointError, TypeError, ValueError):
+        return False
+    return digest.hexdigest() == info.sha256
 
 
 def write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:

@@ -4,14 +4,15 @@ Note [What is compiled]
     Two models, NumPy arrays to NumPy arrays: `ColorNetwork.trunk` with float32 weights, for any
     size of picture, and `ColorNetwork.finish`, which holds what the user may set, as the
     vividness, and is always computed in float32. Making them takes seconds and is the work of
-    `vidcolor.models.converting`; they are kept in the user's cache folder under the digest of the
-    weights. Turning them into code for one size takes a third of a second, in each run.
+    `vidcolor.models.converting`; they are kept in the user's cache folder. Turning them into code
+    for one size takes a fraction of a second, in each run.
 
 Note [Checked networks]
     Tracing sees what a network does with one picture, and may take a number of that picture for a
     constant. So a compiled network is compared with torch on a picture of its size before it is
     used. A record beside the models says for which sizes that was done, on which kind of processor,
-    and has the digest of the models: as long as all that agrees, a film needs no torch.
+    and has the digest of the models: as long as all that agrees, a film needs no torch. The names
+    of these files stand for weights, settings and versions of all that makes them.
 
 Note [No telemetry]
     OpenVINO's converter tells Google Analytics of each use, from child processes, unless its
@@ -27,6 +28,9 @@ import os
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
+from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +38,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, PositiveInt
 
+from vidcolor import __version__
 from vidcolor.cache import cache_path, scratch_folder
 from vidcolor.models.checkpoint_file import CheckpointInfo
 
@@ -48,6 +53,8 @@ MODELS = ("trunk", "finish")
 
 Precision = Literal["bfloat16", "float32"]
 """What a network is computed in."""
+
+_Bytes = npt.NDArray[np.uint8]
 
 
 class CompileError(Exception):
@@ -123,7 +130,7 @@ def _compiled(core: Any, model: Any, precision: str, workers: int) -> Any:
     return compiled
 
 
-class _Checked(BaseModel):
+class _Comparison(BaseModel):
     """What was found out on one kind of processor."""
 
     precision: Precision
@@ -136,14 +143,15 @@ class _Record(BaseModel):
 
     stride: PositiveInt
     digest: str
-    """Of the models' files."""
-    processors: dict[str, _Checked] = {}
+    """Of the models that were compared, and of the stride."""
+    processors: dict[str, _Comparison] = {}
 
 
 class ModelFiles:
     """OpenVINO's form of one network, and what is known of it, in the user's cache folder.
 
-    Models are always used as read from a file: saving simplifies them, which changes last bits.
+    A model is one archive of NumPy's, whose own checksums tell damage, with OpenVINO's two files.
+    It is always used as it was saved: saving simplifies it, which changes last bits.
 
     Parameters
     ----------
@@ -155,115 +163,137 @@ class ModelFiles:
     Raises
     ------
     CompileError
-        If OpenVINO is not installed.
+        If OpenVINO is not installed, or does not start.
     """
 
     def __init__(self, info: CheckpointInfo, vividness: float = 1.0) -> None:
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # see Note
         try:
             import openvino
+
+            self.core = openvino.Core()
+            name, abilities = (
+                self.core.get_property("CPU", key)
+                for key in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
+            )
         except ImportError as error:
             raise CompileError(f"OpenVINO cannot be imported: {error}") from error
+        except Exception as error:
+            raise CompileError(f"OpenVINO does not start: {error}") from error
         self._openvino = openvino
-        self.core = openvino.Core()
         self.version = f"OpenVINO {openvino.__version__.split('-')[0]}"
-        weights = json.dumps([info.sha256, info.config], sort_keys=True)
-        key = hashlib.blake2b(weights.encode(), digest_size=10).hexdigest()
-        build = openvino.__version__.replace("/", "_")
-        stem = f"{info.architecture}{info.version}-{key}-v{FORMAT}"
-        self._kept = {
-            "trunk": cache_path(f"{stem}-{build}.xml"),
-            "finish": cache_path(f"{stem}-vividness{vividness:g}-{build}.xml"),
+        self._processor = " ".join([str(name).strip(), *sorted(abilities)])
+        """What decides how OpenVINO and torch compute: the processor's name and abilities."""
+        network = [info.architecture, info.version, info.sha256, info.config]
+        versions = [__version__, metadata.version("torch"), openvino.__version__, FORMAT]
+        trunk, finish = (_key(network, versions, *more) for more in ((), (vividness,)))
+        self._paths = {
+            "trunk": cache_path(f"network-{trunk}.npz"),
+            "finish": cache_path(f"network-{finish}.npz"),
         }
-        self._record = cache_path(f"{stem}-vividness{vividness:g}-{build}.json")
-        self._read: dict[str, Any] = {}
+        self._record_path = cache_path(f"network-{finish}.json")
+        self._models: dict[str, Any] = {}
+        self._digests: dict[str, bytes] = {}
+        """Of the models that are in the cache as they are here."""
 
     def find_missing(self) -> tuple[str, ...]:
         """Read what is kept; returns those of `MODELS` that are not there, or damaged."""
-        for name, path in self._kept.items():
-            if path is not None:
-                try:
-                    self._read[name] = self.core.read_model(path)
-                except Exception as error:
-                    log.debug("%s cannot be used: %s", path, error)
-        return tuple(name for name in MODELS if name not in self._read)
+        for name, path in self._paths.items():
+            if path is None or name in self._models:
+                continue
+            try:
+                with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+                    xml, weights = file["xml"], file["bin"]
+                self._take(name, xml, weights)
+            except FileNotFoundError:
+                pass
+            except Exception as error:  # no access; whatever a damaged archive leads to
+                log.debug("%s cannot be used: %s", path, error)
+        return tuple(name for name in MODELS if name not in self._models)
+
+    def _take(self, name: str, xml: _Bytes, weights: _Bytes) -> None:
+        self._models[name] = self.core.read_model(
+            xml.tobytes(), self._openvino.Tensor(weights, shared_memory=False)
+        )
+        self._digests[name] = b"".join(
+            hashlib.blake2b(part.data).digest() for part in (xml, weights)
+        )
 
     def read(self, name: str) -> Any:
         """A new copy of a model that is there."""
-        return self._read[name].clone()
+        return self._models[name].clone()
 
     def keep(self, models: dict[str, Any]) -> None:
         """Take these models from now on, and keep them if that is possible."""
         for name, model in models.items():
-            self._read[name] = self._saved(model, self._kept[name])
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+                saved = Path(scratch) / "network.xml"
+                self._openvino.save_model(model, saved, compress_to_fp16=False)
+                xml, weights = (
+                    np.fromfile(part, np.uint8) for part in (saved, saved.with_suffix(".bin"))
+                )
+            self._take(name, xml, weights)
+            if not _write(self._paths[name], partial(np.savez, xml=xml, bin=weights)):
+                del self._digests[name]  # the file is not what is here
 
-    def _saved(self, model: Any, kept: Path | None) -> Any:
-        if kept is not None:
-            try:
-                with scratch_folder(kept) as scratch:
-                    new = scratch / kept.name
-                    self._openvino.save_model(model, new, compress_to_fp16=False)
-                    # The weights first: without the other file they mean nothing.
-                    os.replace(new.with_suffix(".bin"), kept.with_suffix(".bin"))
-                    os.replace(new, kept)
-                return self.core.read_model(kept)
-            except (OSError, RuntimeError) as error:
-                log.info("the converted network cannot be kept as %s: %s", kept, error)
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch_name:
-            path = Path(scratch_name) / "network.xml"
-            self._openvino.save_model(model, path, compress_to_fp16=False)
-            return self.core.read_model(path)
-
-    def checked(self) -> CheckedNetwork | None:
+    def find_checked(self) -> CheckedNetwork | None:
         """What an earlier run has found out on such a processor; None if nothing."""
+        if self.find_missing():
+            return None
         record = self._read_record()
         known = record and record.processors.get(self._processor)
-        if not record or not known or self.find_missing():
-            return None
-        return CheckedNetwork(self, record.stride, known)
+        return CheckedNetwork(self, record.stride, known) if record and known else None
 
     def note_checked(self, stride: int, precision: Precision, height: int, width: int) -> None:
-        """Remember that what is kept now does for such pictures what torch does."""
-        if self._record is None:
+        """Remember that these models do for such pictures what torch does, if they are kept."""
+        if self._digest(stride) is None:
             return
-        try:
-            record = self._read_record() or _Record(stride=stride, digest=self._digest())
-            known = record.processors.get(self._processor)
-            if known is None or known.precision != precision:
-                known = record.processors[self._processor] = _Checked(precision=precision)
-            known.sizes.add((height, width))
-            with scratch_folder(self._record) as scratch:
-                new = scratch / self._record.name
-                new.write_text(record.model_dump_json(), encoding="utf-8")
-                os.replace(new, self._record)
-        except OSError as error:
-            log.info("%s cannot be kept: %s", self._record, error)
+        record = self._read_record()
+        if record is None or record.stride != stride:
+            record = _Record(stride=stride, digest=self._digest(stride) or "")
+        known = record.processors.get(self._processor)
+        if known is None or known.precision != precision:
+            known = record.processors[self._processor] = _Comparison(precision=precision)
+        known.sizes.add((height, width))
+        text = record.model_dump_json()
+        _write(self._record_path, lambda new: new.write_text(text, encoding="utf-8"))
 
     def _read_record(self) -> _Record | None:
-        """None if there is none, or it is of other models than those that are kept."""
-        if self._record is None:
+        """None if there is none, or it is of other models than these."""
+        if self._record_path is None:
             return None
         try:
-            record = _Record.model_validate_json(self._record.read_bytes())
-            return record if record.digest == self._digest() else None
+            record = _Record.model_validate_json(self._record_path.read_bytes())
         except (OSError, ValueError):
             return None
+        return record if record.digest == self._digest(record.stride) else None
 
-    def _digest(self) -> str:
-        """Of all files of the models that are kept."""
-        digest = hashlib.blake2b(digest_size=16)
-        for path in self._kept.values():
-            assert path is not None
-            for part in (path, path.with_suffix(".bin")):
-                digest.update(hashlib.blake2b(part.read_bytes()).digest())
-        return digest.hexdigest()
+    def _digest(self, stride: int) -> str | None:
+        """Of all models and the stride; None if one is not in the cache as it is here."""
+        if self._digests.keys() != set(MODELS):
+            return None
+        parts = [self._digests[name] for name in MODELS]
+        return hashlib.blake2b(b"".join([*parts, str(stride).encode()]), digest_size=16).hexdigest()
 
-    @property
-    def _processor(self) -> str:
-        """What decides how OpenVINO and torch compute: the processor's name and abilities."""
-        name = self.core.get_property("CPU", "FULL_DEVICE_NAME")
-        abilities = self.core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        return " ".join([str(name).strip(), *sorted(abilities)])
+
+def _key(*parts: Any) -> str:
+    """A file name's part that stands for all of these."""
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _write(path: Path | None, write: Callable[[Path], object]) -> bool:
+    """Have a file of the cache written and moved to its place; whether that was possible."""
+    if path is None:
+        return False
+    try:
+        with scratch_folder(path) as scratch:
+            write(scratch / path.name)
+            os.replace(scratch / path.name, path)
+    except OSError as error:
+        log.info("%s cannot be kept: %s", path, error)
+        return False
+    return True
 
 
 class CheckedNetwork:
@@ -277,7 +307,7 @@ class CheckedNetwork:
         What the trunk is computed in.
     """
 
-    def __init__(self, files: ModelFiles, stride: int, known: _Checked) -> None:
+    def __init__(self, files: ModelFiles, stride: int, known: _Comparison) -> None:
         self._files = files
         self.stride = stride
         self.precision = known.precision

@@ -48,7 +48,7 @@ class TorchNetwork:
     Parameters
     ----------
     info:
-        The checkpoint.
+        The checkpoint; its path must be absolute.
     device:
         As torch calls it.
     precision:
@@ -112,7 +112,7 @@ class TorchNetwork:
 
     def _load(self) -> ColorNetwork:
         loaded = load_checkpoint(self._info.path)
-        if loaded.info.sha256 != self._info.sha256:
+        if loaded.info != self._info:
             raise DamagedCheckpointError(
                 f"checkpoint {self._info.path} has changed since it was loaded; run again when "
                 "nothing writes to it"
