@@ -4,6 +4,8 @@
 # make clean                                             remove what make made here
 
 PYTHON ?= python3
+# Processes that tests run in, each with some 1.5 GB; the tests of a file stay together.
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 SAMPLE := build/sample.mp4
@@ -27,7 +29,7 @@ test: $(DEV_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 audit: $(RUN_STAMP)
 	$(BIN)/python -m pip install --quiet pip-audit

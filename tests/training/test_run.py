@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import math
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -299,12 +300,14 @@ def test_an_export_of_the_stored_run_has_the_same_weights(
     straight: _Run, shards: Path, tmp_path: Path
 ) -> None:
     recipe = quick_recipe()
-    exported = straight.output / "filmnet.safetensors"
+    output = tmp_path / "run"
+    shutil.copytree(straight.output, output)
+    exported = output / "filmnet.safetensors"
     before = load_checkpoint(exported, CPU)
     exported.unlink()
     library = load_library([shards], recipe.data)
     renamed = quick_recipe(licence="for the test only")
-    assert export_stored(renamed, library, straight.output) == exported
+    assert export_stored(renamed, library, output) == exported
     after = load_checkpoint(exported, CPU)
     _assert_same(after.network.state_dict(), before.network.state_dict())
     assert after.info.licence == "for the test only"
