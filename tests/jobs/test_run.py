@@ -23,9 +23,11 @@ from tests.synthetic import decode_luma, make_fields, make_film
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import NetworkSettings, RunSettings, load_preset, override
 from vidcolor.errors import Interrupted, SourceChangedError
+from vidcolor.frames import ColoredFrame
 from vidcolor.jobs.folder import find_jobs
 from vidcolor.jobs.run import color_film
 from vidcolor.luma import FrameHashes, luma_sha256
+from vidcolor.media.writer import FilmWriter
 from vidcolor.report import ProgressEvent, RunReport
 
 SHORT_SIDE = 32
@@ -75,15 +77,25 @@ def content(path: Path) -> str:
 def stop_after(
     frames: int, film: Path, output: Path, settings: RunSettings, colorizer: Colorizer
 ) -> Interrupted:
-    """Colour until so many frames are written."""
+    """Colour until so many frames are written, or the film is."""
     cancel = threading.Event()
+    write = FilmWriter.write
+
+    def write_and_stop(writer: FilmWriter, frame: ColoredFrame) -> None:
+        write(writer, frame)
+        if writer.report.frames >= frames:
+            cancel.set()
+            time.sleep(0.2)  # it is looked at ten times a second
 
     def watch(event: ProgressEvent) -> None:
-        if event.frames_done >= frames or event.stage in ("join", "verify"):
+        if event.stage in ("join", "verify"):
             cancel.set()
 
-    with pytest.raises(Interrupted) as caught:
-        color_film(film, output, settings, colorizer=colorizer, cancel=cancel, on_progress=watch)
+    given: dict[str, Any] = {"colorizer": colorizer, "cancel": cancel, "on_progress": watch}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FilmWriter, "write", write_and_stop)
+        with pytest.raises(Interrupted) as caught:
+            color_film(film, output, settings, **given)
     return caught.value
 
 
