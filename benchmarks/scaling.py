@@ -51,7 +51,7 @@ def colorize(source: Path, output: Path, options: argparse.Namespace) -> None:
     changes = engine | json.loads(options.changes)
     settings = override(load_preset(options.preset), changes)
     begin = time.perf_counter()
-    colorizer = Colorizer(settings.network)
+    colorizer = Colorizer(settings.network, deferred=True)
     load_s = time.perf_counter() - begin
     if options.warm:
         piece = {"duration_s": options.warm / RATE, "overwrite": True}
