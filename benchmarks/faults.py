@@ -46,6 +46,7 @@ codec = "ffv1"
 codec_max_bits = 16
 [network]
 short_side = 64
+engine = "torch"
 [temporal]
 radius = 1
 [segments]

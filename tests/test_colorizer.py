@@ -249,6 +249,7 @@ class TestEngine:
         known = Colorizer(settings, deferred=True)
         known.compile(known.grid(100, 64), LEAST_FRAMES_TO_COMPILE)
         later = Colorizer(settings, deferred=True)
+        assert "by_torch" not in vars(later)
         monkeypatch.chdir("/")
         assert later.predict([lightness(64, 64)])[0].shape == (2, 16, 16)
 

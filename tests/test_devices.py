@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vidcolor.devices import is_certainly_cpu, is_out_of_memory, pick_device
+from vidcolor.devices import (
+    _torch_says,
+    is_certainly_cpu,
+    is_out_of_memory,
+    pick_device,
+    torch_version,
+)
 from vidcolor.errors import DeviceError
 
 
@@ -42,8 +48,10 @@ class TestCertainlyCpu:
 
     @pytest.mark.usefixtures("no_driver")
     def test_amds_torch_may_know_another(self, monkeypatch):
-        monkeypatch.setattr("vidcolor.devices.metadata.version", lambda _: "2.15.0+rocm7.1")
-        assert not is_certainly_cpu("auto")
+        says = "__version__ = '2.15.0'\ncuda: Optional[str] = None\nhip: Optional[str] = '7.1'\n"
+        for content in (says, ""):
+            monkeypatch.setattr("vidcolor.devices._torch_says", lambda content=content: content)
+            assert not is_certainly_cpu("auto")
 
     @pytest.mark.usefixtures("no_driver")
     def test_other_systems_are_torchs_to_know(self, monkeypatch):
@@ -55,6 +63,12 @@ class TestCertainlyCpu:
     )
     def test_a_device_that_was_named(self, wanted, certain):
         assert is_certainly_cpu(wanted) is certain
+
+    def test_it_knows_torchs_version(self, monkeypatch):
+        assert torch_version() == torch.__version__
+        assert "hip" in _torch_says()
+        monkeypatch.setattr("vidcolor.devices._torch_says", lambda: "")
+        assert torch_version() == torch.__version__
 
     def test_it_agrees_with_torch(self):
         assert not is_certainly_cpu("auto") or pick_device("auto").type == "cpu"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import functools
+import importlib.util
 import os
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcolor.errors import DeviceError, DeviceMemoryError
@@ -29,9 +33,29 @@ def is_certainly_cpu(wanted: str) -> bool:
     if wanted != "auto":
         return wanted == "cpu"
     driver = _NVIDIA_DRIVERS.get(sys.platform)
-    if driver is None or "rocm" in metadata.version("torch"):  # the torch for AMD's GPUs
-        return False
+    if driver is None or not re.search(r"^hip\b.*= None$", _torch_says(), re.MULTILINE):
+        return False  # a torch for AMD's GPUs, or a strange one
     return not _can_be_loaded(driver)
+
+
+def torch_version() -> str:
+    """What ``torch.__version__`` is; loads torch only if it does not say so in the usual place."""
+    found = re.search(r"^__version__ = ['\"](.+)['\"]$", _torch_says(), re.MULTILINE)
+    if found:
+        return found[1]
+    import torch
+
+    return str(torch.__version__)
+
+
+@functools.cache
+def _torch_says() -> str:
+    """The module in which torch says what it is; empty if that is not found."""
+    spec = importlib.util.find_spec("torch")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        with contextlib.suppress(OSError, ValueError):
+            return Path(folder, "version.py").read_text(encoding="utf-8")
+    return ""
 
 
 def _can_be_loaded(library: str) -> bool:

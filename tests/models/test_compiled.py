@@ -16,8 +16,9 @@ import pytest
 
 from vidcolor.models.checkpoint_file import CheckpointInfo
 from vidcolor.models.checkpoint_names import read_info
-from vidcolor.models.compiled import CompileError, ModelFiles
+from vidcolor.models.compiled import MODELS, CompileError, ModelFiles
 from vidcolor.models.converting import compile_network
+from vidcolor.models.input_rules import InputRules
 from vidcolor.models.torch_network import TorchNetwork
 
 SIZE = {"height": 64, "width": 96}
@@ -83,26 +84,63 @@ def test_another_size_was_not_checked(info: CheckpointInfo) -> None:
 
 
 @pytest.mark.usefixtures("expected")
-def test_other_weights_config_or_vividness_were_not_checked(info: CheckpointInfo) -> None:
-    for other in (
-        dataclasses.replace(info, sha256="0" * 64),
-        dataclasses.replace(info, config=info.config | {"gain": 2.0}),
-    ):
-        assert ModelFiles(other).find_checked() is None
-    assert ModelFiles(info, vividness=1.5).find_checked() is None
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"sha256": "0" * 64},
+        {"config": {"gain": 2.0}},
+        {"rules": InputRules(short_side=64, multiple_of=16)},
+        {"version": 2},
+        {"architecture": "../filmnet"},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_another_network_was_not_checked(
+    info: CheckpointInfo, cache: Path, tmp_path: Path, other: dict[str, Any]
+) -> None:
+    files = ModelFiles(dataclasses.replace(info, **other))
+    assert files.find_missing() == MODELS
+    assert files.find_checked() is None
+    assert list(tmp_path.iterdir()) == [cache]
+
+
+@pytest.mark.usefixtures("expected")
+@pytest.mark.parametrize("vividness", [1.5, 1.0000001])
+def test_another_vividness_was_not_checked(info: CheckpointInfo, vividness: float) -> None:
+    files = ModelFiles(info, vividness)
+    assert files.find_missing() == ("finish",)
+    assert files.find_checked() is None
+
+
+@pytest.mark.usefixtures("expected")
+@pytest.mark.parametrize("name", ["__version__", "torch_version"])
+def test_another_version_was_not_checked(
+    info: CheckpointInfo, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    other = "9.9.9" if name.startswith("_") else lambda: "9.9.9"
+    monkeypatch.setattr(f"vidcolor.models.compiled.{name}", other)
+    assert ModelFiles(info).find_missing() == MODELS
 
 
 @pytest.mark.usefixtures("expected")
 def test_another_processor_checks_anew(
     info: CheckpointInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import openvino
+
+    monkeypatch.setattr(openvino.Core, "get_property", lambda *_: "another")
+    assert ModelFiles(info).find_missing() == MODELS
+
+
+@pytest.mark.usefixtures("expected")
+def test_another_precision_takes_the_place_of_the_first(info: CheckpointInfo) -> None:
     files = ModelFiles(info)
-    monkeypatch.setattr(files, "_processor", "another")
-    assert files.find_checked() is None
-    files.note_checked(4, "bfloat16", **SIZE)
-    checked = files.find_checked()
+    assert not files.find_missing()
+    files.note_checked(4, "bfloat16", height=32, width=32)
+    checked = ModelFiles(info).find_checked()
     assert checked is not None
     assert checked.precision == "bfloat16"
+    assert checked.compile(**SIZE, workers=1) is None
 
 
 def damage(larger: bool) -> Callable[[Path], None]:
@@ -139,8 +177,10 @@ def cut_record(folder: Path) -> None:
         change_record(stride=0),
         change_record(stride=6),
         change_record(stride=None),
-        change_record(processors={"x": {"precision": "int4"}}),
-        change_record(processors=[]),
+        change_record(precision="int4"),
+        change_record(precision="bfloat16"),
+        change_record(sizes=[[64, 96], [128, 96]]),
+        change_record(sizes=None),
         change_record(digest=""),
     ],
 )
@@ -169,11 +209,14 @@ def test_only_what_was_compared_is_vouched_for(
     """Another process has kept other models meanwhile, or these could not be kept."""
     files = ModelFiles(info)
     compile_network(network.network, network.load_again, files, workers=1, **SIZE)
-    for path in cache.glob("*.npz"):
-        with np.load(path) as archive:
-            np.savez(path, xml=archive["xml"], bin=archive["bin"][::-1].copy())
+    trunk = max(cache.glob("*.npz"), key=lambda path: path.stat().st_size)
+    with np.load(trunk) as archive:
+        xml, weights = archive["xml"], archive["bin"]
+    weights[len(weights) // 2] ^= 1
+    np.savez(trunk, xml=xml, bin=weights)
     files.note_checked(4, "float32", **SIZE)
     assert list(cache.glob("*.json"))
+    assert not ModelFiles(info).find_missing()
     assert ModelFiles(info).find_checked() is None
     monkeypatch.setattr("os.replace", _refuse)
     lost = ModelFiles(dataclasses.replace(info, sha256="1" * 64))
@@ -185,6 +228,17 @@ def test_only_what_was_compared_is_vouched_for(
 
 def _refuse(*_: object) -> None:
     raise PermissionError(13, "in use by another process")
+
+
+def test_no_room_for_temporary_files_does_not_matter(
+    network: TorchNetwork, info: CheckpointInfo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Only where the cache cannot be written they are needed."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    files = ModelFiles(info)
+    compile_network(network.network, network.load_again, files, workers=1, **SIZE)
+    files.note_checked(4, "float32", **SIZE)
+    assert ModelFiles(info).find_checked() is not None
 
 
 @pytest.mark.usefixtures("expected")

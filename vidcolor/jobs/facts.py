@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from vidcolor import __version__
 from vidcolor.colorizer import Colorizer
 from vidcolor.config import RunSettings, ShotLook
+from vidcolor.devices import torch_version
 from vidcolor.engine import segment_lengths
 from vidcolor.errors import InputNotFoundError
 from vidcolor.frames import MediaInfo
@@ -70,7 +71,7 @@ def run_facts(
         "device": _device_facts(colorizer, engine),
         "versions": {
             "vidcolor": __version__,
-            "torch": metadata.version("torch"),  # which need not be loaded
+            "torch": torch_version(),  # which need not be loaded
             **{name: str(import_module(name).__version__) for name in LIBRARIES},
         },
     }

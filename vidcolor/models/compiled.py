@@ -10,9 +10,9 @@ Note [What is compiled]
 Note [Checked networks]
     Tracing sees what a network does with one picture, and may take a number of that picture for a
     constant. So a compiled network is compared with torch on a picture of its size before it is
-    used. A record beside the models says for which sizes that was done, on which kind of processor,
-    and has the digest of the models: as long as all that agrees, a film needs no torch. The names
-    of these files stand for weights, settings and versions of all that makes them.
+    used. A record beside the models says for which sizes that was done, with a digest of the models
+    and of itself: as long as all that agrees, a film needs no torch. The names of these files stand
+    for weights, settings, processor and versions of all that makes them.
 
 Note [No telemetry]
     OpenVINO's converter tells Google Analytics of each use, from child processes, unless its
@@ -29,8 +29,8 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,6 +40,7 @@ from pydantic import BaseModel, PositiveInt
 
 from vidcolor import __version__
 from vidcolor.cache import cache_path, scratch_folder
+from vidcolor.devices import torch_version
 from vidcolor.models.checkpoint_file import CheckpointInfo
 
 log = logging.getLogger(__name__)
@@ -130,21 +131,16 @@ def _compiled(core: Any, model: Any, precision: str, workers: int) -> Any:
     return compiled
 
 
-class _Comparison(BaseModel):
-    """What was found out on one kind of processor."""
-
-    precision: Precision
-    sizes: set[tuple[int, int]] = set()
-    """(height, width) of the pictures for which OpenVINO computes what torch does."""
-
-
 class _Record(BaseModel):
     """See Note [Checked networks]."""
 
     stride: PositiveInt
-    digest: str
-    """Of the models that were compared, and of the stride."""
-    processors: dict[str, _Comparison] = {}
+    """Input pixels per output cell."""
+    precision: Precision
+    sizes: list[tuple[int, int]] = []
+    """(height, width) of the pictures for which OpenVINO computes what torch does."""
+    digest: str = ""
+    """Of the models that were compared, and of all above."""
 
 
 class ModelFiles:
@@ -182,11 +178,11 @@ class ModelFiles:
             raise CompileError(f"OpenVINO does not start: {error}") from error
         self._openvino = openvino
         self.version = f"OpenVINO {openvino.__version__.split('-')[0]}"
-        self._processor = " ".join([str(name).strip(), *sorted(abilities)])
-        """What decides how OpenVINO and torch compute: the processor's name and abilities."""
-        network = [info.architecture, info.version, info.sha256, info.config]
-        versions = [__version__, metadata.version("torch"), openvino.__version__, FORMAT]
-        trunk, finish = (_key(network, versions, *more) for more in ((), (vividness,)))
+        network = [info.architecture, info.version, info.sha256, info.config, asdict(info.rules)]
+        versions = [__version__, torch_version(), openvino.__version__, FORMAT]
+        # The processor decides how torch and OpenVINO compute.
+        basis = [network, versions, str(name).strip(), sorted(abilities)]
+        trunk, finish = _key(basis), _key([*basis, vividness])
         self._paths = {
             "trunk": cache_path(f"network-{trunk}.npz"),
             "finish": cache_path(f"network-{finish}.npz"),
@@ -226,35 +222,44 @@ class ModelFiles:
     def keep(self, models: dict[str, Any]) -> None:
         """Take these models from now on, and keep them if that is possible."""
         for name, model in models.items():
-            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-                saved = Path(scratch) / "network.xml"
-                self._openvino.save_model(model, saved, compress_to_fp16=False)
-                xml, weights = (
-                    np.fromfile(part, np.uint8) for part in (saved, saved.with_suffix(".bin"))
-                )
+            xml, weights = self._saved(model, self._paths[name])
             self._take(name, xml, weights)
             if not _write(self._paths[name], partial(np.savez, xml=xml, bin=weights)):
                 del self._digests[name]  # the file is not what is here
 
+    def _saved(self, model: Any, place: Path | None) -> tuple[_Bytes, _Bytes]:
+        """What OpenVINO makes of a model when it saves it, beside ``place`` or in any folder."""
+
+        def save(folder: Path) -> tuple[_Bytes, _Bytes]:
+            path = folder / "network.xml"
+            self._openvino.save_model(model, path, compress_to_fp16=False)
+            return np.fromfile(path, np.uint8), np.fromfile(path.with_suffix(".bin"), np.uint8)
+
+        if place is not None:
+            try:
+                with scratch_folder(place) as scratch:
+                    return save(scratch)
+            except (OSError, RuntimeError) as error:
+                log.debug("a network cannot be saved beside %s: %s", place, error)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+            return save(Path(name))
+
     def find_checked(self) -> CheckedNetwork | None:
-        """What an earlier run has found out on such a processor; None if nothing."""
+        """What an earlier run has found out; None if nothing."""
         if self.find_missing():
             return None
         record = self._read_record()
-        known = record and record.processors.get(self._processor)
-        return CheckedNetwork(self, record.stride, known) if record and known else None
+        return CheckedNetwork(self, record) if record else None
 
     def note_checked(self, stride: int, precision: Precision, height: int, width: int) -> None:
         """Remember that these models do for such pictures what torch does, if they are kept."""
-        if self._digest(stride) is None:
+        if self._digests.keys() != set(MODELS):
             return
         record = self._read_record()
-        if record is None or record.stride != stride:
-            record = _Record(stride=stride, digest=self._digest(stride) or "")
-        known = record.processors.get(self._processor)
-        if known is None or known.precision != precision:
-            known = record.processors[self._processor] = _Comparison(precision=precision)
-        known.sizes.add((height, width))
+        if record is None or (record.stride, record.precision) != (stride, precision):
+            record = _Record(stride=stride, precision=precision)
+        record.sizes = sorted({*record.sizes, (height, width)})
+        record.digest = self._digest(record)
         text = record.model_dump_json()
         _write(self._record_path, lambda new: new.write_text(text, encoding="utf-8"))
 
@@ -266,17 +271,16 @@ class ModelFiles:
             record = _Record.model_validate_json(self._record_path.read_bytes())
         except (OSError, ValueError):
             return None
-        return record if record.digest == self._digest(record.stride) else None
+        return record if record.digest == self._digest(record) else None
 
-    def _digest(self, stride: int) -> str | None:
-        """Of all models and the stride; None if one is not in the cache as it is here."""
-        if self._digests.keys() != set(MODELS):
-            return None
-        parts = [self._digests[name] for name in MODELS]
-        return hashlib.blake2b(b"".join([*parts, str(stride).encode()]), digest_size=16).hexdigest()
+    def _digest(self, record: _Record) -> str:
+        """Of the models as they are here, and of the record but for its digest."""
+        said = record.model_dump_json(exclude={"digest"}).encode()
+        parts = [self._digests.get(name, b"") for name in MODELS]
+        return hashlib.blake2b(b"".join([*parts, said]), digest_size=16).hexdigest()
 
 
-def _key(*parts: Any) -> str:
+def _key(parts: list[Any]) -> str:
     """A file name's part that stands for all of these."""
     text = json.dumps(parts, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
@@ -307,11 +311,11 @@ class CheckedNetwork:
         What the trunk is computed in.
     """
 
-    def __init__(self, files: ModelFiles, stride: int, known: _Comparison) -> None:
+    def __init__(self, files: ModelFiles, record: _Record) -> None:
         self._files = files
-        self.stride = stride
-        self.precision = known.precision
-        self._sizes = known.sizes
+        self._sizes = record.sizes
+        self.stride = record.stride
+        self.precision = record.precision
 
     def compile(self, height: int, width: int, workers: int) -> CompiledNetwork | None:
         """For pictures of that size; None if they were not compared, or OpenVINO fails."""
