@@ -53,8 +53,8 @@ MAX_ASPECT = 4
 """Pictures longer than this (a slit scan) are shrunk to it, so that memory stays bounded."""
 
 LEAST_FRAMES_TO_COMPILE = 100
-"""Of a film. Compiling takes two seconds when a checkpoint is first used and some tenths later; it
-saves torch's start then, and a quarter of the network's time (docs/benchmarks.md)."""
+"""Of a film. Compiling takes some seconds when a checkpoint is first used and some tenths later,
+when it saves the start of torch, and always a third of the network's time (docs/benchmarks.md)."""
 
 
 @dataclass(frozen=True, slots=True)
