@@ -13,7 +13,7 @@ import vidcolor
 PACKAGE = Path(vidcolor.__file__).parent
 
 LAYERS = (
-    ("errors",),
+    ("errors", "lazy"),
     ("frames", "contact_sheet"),
     ("luma", "fields", "source_color"),
     ("source_shots",),

@@ -9,8 +9,9 @@ need torch.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from vidcolor.lazy import lazy_names
 
 if TYPE_CHECKING:
     from vidcolor.api import colorize_image, colorize_video
@@ -70,12 +71,7 @@ _HOME = {
 """Module of each public name."""
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'vidcolor' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

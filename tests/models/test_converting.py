@@ -21,14 +21,9 @@ from vidcolor.models.converting import compile_network
 from vidcolor.models.inference import prepare_for_inference
 from vidcolor.models.registry import create
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 SIZE = {"height": 64, "width": 96}
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "cache"
-    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,9 @@ The names below are loaded on first use: most need torch, a film's run often doe
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from vidcolor.lazy import lazy_names
 
 if TYPE_CHECKING:
     from vidcolor.models.base import ColorNetwork, Prediction
@@ -41,28 +42,23 @@ __all__ = [
 ]
 
 _HOME = {
-    "DEFAULT_CHECKPOINT": "checkpoint_names",
-    "CheckpointInfo": "checkpoint_file",
-    "ColorNetwork": "base",
-    "InputRules": "input_rules",
-    "LoadedCheckpoint": "checkpoint",
-    "Prediction": "base",
-    "architectures": "registry",
-    "create": "registry",
-    "list_shipped": "checkpoint_names",
-    "load_checkpoint": "checkpoint",
-    "prepare_for_inference": "inference",
-    "read_info": "checkpoint_names",
-    "register": "registry",
-    "save_checkpoint": "checkpoint",
-    "verify_checkpoint": "checkpoint",
+    "DEFAULT_CHECKPOINT": "vidcolor.models.checkpoint_names",
+    "CheckpointInfo": "vidcolor.models.checkpoint_file",
+    "ColorNetwork": "vidcolor.models.base",
+    "InputRules": "vidcolor.models.input_rules",
+    "LoadedCheckpoint": "vidcolor.models.checkpoint",
+    "Prediction": "vidcolor.models.base",
+    "architectures": "vidcolor.models.registry",
+    "create": "vidcolor.models.registry",
+    "list_shipped": "vidcolor.models.checkpoint_names",
+    "load_checkpoint": "vidcolor.models.checkpoint",
+    "prepare_for_inference": "vidcolor.models.inference",
+    "read_info": "vidcolor.models.checkpoint_names",
+    "register": "vidcolor.models.registry",
+    "save_checkpoint": "vidcolor.models.checkpoint",
+    "verify_checkpoint": "vidcolor.models.checkpoint",
 }
 """Module of each public name."""
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'vidcolor.models' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"vidcolor.models.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, _HOME)
