@@ -42,8 +42,9 @@ def info(untrained_checkpoint: Path) -> CheckpointInfo:
 
 
 @pytest.fixture
-def expected(network: TorchNetwork, info: CheckpointInfo) -> np.ndarray:
+def expected(network: TorchNetwork, info: CheckpointInfo, cache: Path) -> np.ndarray:
     """ab by what is then kept and noted."""
+    del cache  # there
     files = ModelFiles(info)
     compiled = compile_network(network.network, network.load_again, files, workers=1, **SIZE)
     files.note_checked(4, "float32", **SIZE)
