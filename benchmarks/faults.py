@@ -47,6 +47,7 @@ codec_max_bits = 16
 [network]
 short_side = 64
 engine = "torch"
+every = 1
 [temporal]
 radius = 1
 [segments]
