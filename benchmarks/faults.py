@@ -242,7 +242,7 @@ def signalled(number: signal.Signals, frames: int = 0, joining: bool = False) ->
         elif frames:
             scene.wait_for_frames(frames)
         else:
-            scene.wait_for(lambda: bool(list(scene.outputs.glob(".*.vidcolor/*.nut"))))
+            scene.wait_for(lambda: bool(list(scene.outputs.glob(".*.vidcolor/*.packets"))))
         scene.send(number)
 
     return inject

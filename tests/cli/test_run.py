@@ -311,7 +311,7 @@ def test_a_checkpoint_that_cannot_be_had_stops_all_at_once(
 def wait_for_unfinished(folder: Path) -> None:
     """Until a run writes its first segment there."""
     deadline = time.monotonic() + 60
-    while not list(folder.glob(".*.vidcolor/*.nut")) and time.monotonic() < deadline:
+    while not list(folder.glob(".*.vidcolor/*.packets")) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 

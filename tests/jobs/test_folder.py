@@ -31,7 +31,7 @@ FACTS: dict[str, Any] = {"content": {"bytes": 3}, "settings": {"a": [1, 2]}}
 
 def finish_segment(segments: SegmentFolder, frames: int = 5) -> None:
     """As if one had been encoded."""
-    record = SegmentRecord(len(segments.finished), "nut", pts=list(range(frames)))
+    record = SegmentRecord(len(segments.finished), pts=list(range(frames)), sizes=[7])
     segments.packets_path(record).write_bytes(b"packets")
     segments.finish(record)
 
@@ -70,7 +70,7 @@ def test_without_a_finished_segment_nothing_is_left(
 ) -> None:
     try:
         with Job("film.mkv", tmp_path / "out.mkv", FACTS) as job:
-            (job.folder / "000000.nut").write_bytes(b"half")
+            (job.folder / "000000.packets").write_bytes(b"half")
             if error:
                 raise error
     except ArithmeticError:
@@ -243,12 +243,12 @@ def test_the_fingerprint_is_of_everything() -> None:
 def test_leftovers_of_a_killed_run_are_deleted(tmp_path: Path) -> None:
     job = stop(tmp_path / "out.mkv", ArithmeticError())
     (job.folder / ".out.mkv.12345678.part").write_bytes(b"joined")
-    (job.folder / "000001.nut").write_bytes(b"half")
+    (job.folder / "000001.packets").write_bytes(b"half")
     (job.folder / "@eaDir").mkdir()
     (job.folder / "@eaDir" / "thumb").touch()
     with Job("film.mkv", tmp_path / "out.mkv", FACTS) as again:
         names = sorted(path.name for path in again.folder.iterdir())
-        assert names == ["000000.json", "000000.nut", "job.json", LOCK]
+        assert names == ["000000.json", "000000.packets", "job.json", LOCK]
         assert len(again.segments.finished) == 1
     assert list(tmp_path.iterdir()) == []
 

@@ -18,7 +18,8 @@ from vidcolor.config import Limits, NetworkSettings, override
 from vidcolor.errors import DiskFullError, StalledError
 from vidcolor.jobs.folder import find_jobs
 from vidcolor.jobs.run import color_film
-from vidcolor.media.segments import SegmentEncoder, SegmentFolder
+from vidcolor.media.segment_encoder import SegmentEncoder
+from vidcolor.media.segments import SegmentFolder
 from vidcolor.media.sequence import open_source
 from vidcolor.references import KEYFRAME_LIST, Keyframe, keyframe_list
 from vidcolor.report import RunReport
@@ -104,7 +105,7 @@ def test_one_shots_look_renders_one_segment(
     assert rendered(color_film(film, output, settings, colorizer=colorizer)) == 1
     assert packets(job.folder) == before
     assert rendered(color_film(film, output, settings, colorizer=colorizer)) == 0
-    assert len(list(job.folder.glob("*.nut"))) == 4
+    assert len(list(job.folder.glob("*.packets"))) == 4
 
 
 def test_a_look_of_the_film_renders_all(
@@ -268,9 +269,10 @@ def test_a_stage_that_hangs_is_noticed(
     output = tmp_path / "out.mkv"
     color_film(film, output, kept(shots), colorizer=colorizer)
     write_shots(shots, {2: 0.3})
-    released = threading.Event()
+    released, stuck = threading.Event(), []
 
-    def hang(*_: object) -> None:
+    def hang(encoder: SegmentEncoder, *_: object) -> None:
+        stuck.append(encoder)
         released.wait(60)
         raise ArithmeticError
 
@@ -286,4 +288,6 @@ def test_a_stage_that_hangs_is_noticed(
             for thread in set(threading.enumerate()) - before:
                 if thread.name.startswith("vidcolor-"):
                     thread.join(60)
+            for encoder in stuck:
+                encoder.abort()
     assert rendered(color_film(film, output, kept(shots), colorizer=colorizer)) == 1

@@ -10,8 +10,6 @@ from typing import Any
 
 import av
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.media.recolor import colored, fast_settings
 from tests.synthetic import decode_luma, make_film
@@ -19,12 +17,8 @@ from vidcolor.errors import VerificationError
 from vidcolor.luma import luma_sha256
 from vidcolor.media.plan import OutputPlan, plan_output
 from vidcolor.media.reader import FilmReader
-from vidcolor.media.segments import (
-    SegmentEncoder,
-    SegmentFolder,
-    SegmentRecord,
-    decoding_times,
-)
+from vidcolor.media.segment_encoder import SegmentEncoder
+from vidcolor.media.segments import SegmentFolder
 from vidcolor.media.verify import verify_output
 from vidcolor.media.writer import FilmWriter
 
@@ -165,7 +159,7 @@ def test_a_file_that_changes_meanwhile_is_noticed(tmp_path: Path, damage: str) -
     if damage == "a bit":
         content[-30] ^= 1
     elif damage == "a packet":
-        record.coded_pts.append(10**6)
+        del content[-record.sizes[-1] :]
     elif damage == "all":
         content[:] = bytes(len(content))
     path.write_bytes(content)
@@ -173,28 +167,3 @@ def test_a_file_that_changes_meanwhile_is_noticed(tmp_path: Path, damage: str) -
         path.unlink()
     with pytest.raises(VerificationError, match="colour the film again"):
         list(folder.packets(record))
-
-
-@st.composite
-def records(draw: st.DrawFn) -> list[SegmentRecord]:
-    """Segments with rising times, reordered within as encoders do."""
-    steps = draw(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=9), max_size=4))
-    found, now = [], 0
-    for number, lengths in enumerate(steps):
-        pts = [now := now + step for step in lengths]
-        found.append(SegmentRecord(number, "nut", pts=pts, coded_pts=draw(st.permutations(pts))))
-    return found
-
-
-@given(film=records())
-def test_decoding_times_are_possible(film: list[SegmentRecord]) -> None:
-    shown = [pts for record in film for pts in record.coded_pts]
-    times = list(decoding_times(film))
-    assert len(times) == len(shown)
-    assert all(a < b for a, b in itertools.pairwise(times))
-    assert all(dts <= pts for dts, pts in zip(times, shown, strict=True))
-
-
-def test_decoding_times_without_reordering_are_the_times() -> None:
-    film = [SegmentRecord(0, "nut", pts=[0, 3], coded_pts=[0, 3])]
-    assert list(decoding_times(film)) == [0, 3]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 import resource
 import shutil
 import signal
@@ -43,7 +45,7 @@ from vidcolor.media import writer as writer_module
 from vidcolor.media.plan import plan_output
 from vidcolor.media.probe import probe
 from vidcolor.media.reader import FilmReader
-from vidcolor.media.segments import SegmentEncoder
+from vidcolor.media.segment_encoder import SegmentEncoder
 from vidcolor.media.sequence import open_source
 from vidcolor.media.verify import verify_output
 from vidcolor.media.writer import FilmWriter
@@ -313,22 +315,22 @@ class TestFullDisk:
         assert names_in(tmp_path) == ["film.mp4"]
 
     def test_failed_write_is_remembered(self, film: Path, tmp_path: Path) -> None:
-        # libav's MP4 muxer closes "successfully" after a write has failed.
+        # An encoder that failed once may finish "successfully" over the hole.
         writer, reader = start_writer(film, tmp_path / "out.mp4")
 
         class Full:
-            def mux(self, _: object) -> None:
-                raise av.error.OSError(28, "No space left on device")
+            def write(self, _: bytes) -> None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         with writer, reader:
             for frame in reader:
                 writer.write(colored(frame, writer.plan.target))
             encoder = writer._encoder
             assert encoder is not None
-            real, encoder._out = encoder._out, Full()  # packets are still to come
+            real, encoder._file = encoder._file, Full()  # type: ignore[assignment]
             with pytest.raises(DiskFullError):
                 writer.finish()
-            encoder._out = real
+            encoder._file = real
             with pytest.raises(DiskFullError):
                 writer.finish()
             with pytest.raises(RuntimeError):

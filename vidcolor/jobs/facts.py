@@ -31,9 +31,10 @@ IRRELEVANT: dict[str, Any] = {
 }
 """Settings that decide whether there is a result, or name what has facts of its own."""
 
-JOB_FORMAT = 6
+JOB_FORMAT = 7
 """Of what segments keep for the run: 2 has SHA-256 of luma, 3 the number of repeated frames, 4 that
-of carried ones, 5 colours of pictures that were halved first, 6 ab that OpenVINO makes of bins."""
+of carried ones, 5 colours of pictures that were halved first, 6 ab that OpenVINO makes of bins,
+7 packets without a container."""
 
 LIBRARIES = ("numpy", "cv2", "av")
 """Beside torch, modules whose versions may change a result."""

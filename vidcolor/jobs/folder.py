@@ -113,9 +113,10 @@ class Job:
         except OSError as error:
             raise output_error(error, output) from error
         try:
-            self.segments = SegmentFolder(self.folder, output)
+            self.segments = SegmentFolder(self.folder, output, keeps=keep)
             if not resume:
                 self.segments.finished.clear()
+            self.segments.take_back()
             self.segments.delete_unfinished(spare=[LOCK])
             text = json.dumps({"source": source, "output": str(output), **facts}, indent=1)
             write_atomically(self.folder / DESCRIPTION, text.encode("utf-8", "backslashreplace"))
@@ -163,7 +164,7 @@ class Job:
         if (error is None and not self._keep) or isinstance(error, UNUSABLE):
             self.segments.finished.clear()
         self._leave()
-        kept = [r for r in self.segments.finished if self.segments.packets_path(r).exists()]
+        kept = [r for r in self.segments.finished if self.segments.is_there(r)]
         if error is not None and kept:
             error.add_note(
                 f"{sum(len(record.pts) for record in kept)} coloured frames are kept: the same "

@@ -12,7 +12,8 @@ from vidcolor.errors import InputError, Interrupted, SettingsError, StalledError
 from vidcolor.luma import luma_crc
 from vidcolor.media.atomic import check_free_space
 from vidcolor.media.muxing import muxing_explained
-from vidcolor.media.segments import SegmentEncoder, SegmentFolder, SegmentRecord
+from vidcolor.media.segment_encoder import SegmentEncoder
+from vidcolor.media.segments import SegmentFolder, SegmentRecord
 from vidcolor.media.sequence import open_source
 from vidcolor.media.writer import FREE_SPACE_CHECK_FRAMES, RESERVE_BYTES
 from vidcolor.stages import run_stages
@@ -77,7 +78,8 @@ class SegmentRenderer:
             return False
         run = self._run
         info = run.info
-        encoder = SegmentEncoder(self._folder, run.plan, info.video, again=record)
+        with muxing_explained(run.plan.container, self._output):
+            encoder = SegmentEncoder(self._folder, run.plan, info.video, again=record)
         is_stuck = False
         try:
             run_stages(

@@ -95,8 +95,7 @@ def output_error(error: OSError, path: Path) -> OutputError:
     reason = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in DISK_FULL_ERRNOS:
         return DiskFullError(
-            f"no space left for {path} ({reason}); free some space or choose another folder, "
-            "the unfinished file is removed"
+            f"no space left for {path} ({reason}); free some space or choose another folder"
         )
     return OutputFolderError(
         f"cannot write {path}: {reason}; check the folder or choose another one"
@@ -190,6 +189,10 @@ class AtomicFile:
             self._open = False
             with contextlib.suppress(OSError):
                 self.temp.unlink()
+
+    def leave(self) -> None:
+        """Let the temporary file stay as it is: something in it is needed."""
+        self._open = False
 
     def _create(self) -> Path:
         # A name of our own and O_EXCL: never another run's file, never through a link.

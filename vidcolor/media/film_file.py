@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ import av
 from vidcolor.errors import VerificationError
 from vidcolor.frames import MediaInfo
 from vidcolor.media.atomic import AtomicFile, output_error
+from vidcolor.media.decoding_times import decoding_times
 from vidcolor.media.encoder import FilmEncoder
 from vidcolor.media.matroska import display_size, set_display_size
+from vidcolor.media.moving import SegmentMover
+from vidcolor.media.mp4_header import Nowhere
 from vidcolor.media.muxing import container_options, muxing_explained
 from vidcolor.media.plan import OutputPlan
 from vidcolor.media.provenance import provenance_tags
 from vidcolor.media.quicktime import set_software
-from vidcolor.media.segments import SegmentFolder, decoding_times
+from vidcolor.media.segments import SegmentFolder, SegmentRecord
 from vidcolor.media.streams import StreamCopier
 from vidcolor.media.write_report import WriteReport
 
@@ -26,7 +30,7 @@ from vidcolor.media.write_report import WriteReport
 class FilmFile:
     """One output file under a temporary name; removed unless it is committed.
 
-    Opening it shows whether the container takes all that is planned.
+    Making it shows whether the container takes all that is planned.
 
     Parameters
     ----------
@@ -63,16 +67,18 @@ class FilmFile:
     ) -> None:
         self._plan = plan
         self._video = source.video
-        self._out: Any = None
-        self._copier: StreamCopier | None = None
+        self._muxing: _Muxing | None = None
+        self._open = partial(_Muxing, source, plan, start_s, duration_s, threads)
+        self._options = container_options(plan, source)
         self._is_whole = False
         self._segments = segments
         # In the segments' folder, where the next run deletes it if this one is killed.
         self._file = AtomicFile(output, segments.folder, replaces=replaces)
+        self._mover = SegmentMover(segments, self._file.temp)
         try:
             with muxing_explained(plan.container, self._file.final):
-                self._open(source, start_s, duration_s, threads)
-            self._check_headers()
+                self._muxing = self._open(Nowhere(), self._options)
+            self._check_headers(self._muxing)
         except BaseException:
             self.abort()
             raise
@@ -84,6 +90,8 @@ class FilmFile:
 
     def join(self, report: WriteReport, tick: Callable[[], None]) -> None:
         """Write all packets and the other streams beside them, and close the file durably.
+
+        Segments are deleted on the way, unless they are to be kept; see Note [Moved segments].
 
         Parameters
         ----------
@@ -101,23 +109,25 @@ class FilmFile:
         VerificationError
             If a segment is not what was written.
         """
-        assert self._copier is not None
-        copier = self._copier
+        options = dict(self._options)
         with muxing_explained(self._plan.container, self._file.final):
-            for packet in self._timed_packets(report):
+            if self._plan.container == "mp4":
+                options["moov_size"] = str(self._description_room(report, tick))
+            self._close()
+            muxing = self._muxing = self._open(str(self._file.temp), options)
+            for record, packet, payload in self._timed_packets(report):
                 tick()
-                copier.advance(packet.dts * packet.time_base)
-                self._out.mux(packet)
-            copier.advance(None)
-            out, self._out = self._out, None
-            out.close()
-        self._set_aspect()
+                muxing.write(packet)
+                if not self._segments.keeps:
+                    self._mover.expect(record, payload)
+            muxing.finish()
+        self._set_aspect(muxing.number)
         if self._plan.container == "mov" and self._plan.provenance:
             report.lacks_provenance = not self._set_software()
         self._file.sync()
         self._is_whole = True
-        copier.fill_in(report)
-        copier.close()
+        muxing.copier.fill_in(report)
+        muxing.copier.close()
 
     def commit(self) -> Path:
         """Give the finished file its final name, durably; returns that.
@@ -132,55 +142,52 @@ class FilmFile:
         return self._file.commit()
 
     def abort(self) -> None:
-        """Close everything and delete the temporary file; nothing after `commit`, never fails."""
-        # The file goes first: closing writes a trailer, and with faststart moves all of it.
-        self._file.abort()
-        if self._copier is not None:
-            self._copier.close()
-        if self._out is not None:
-            out, self._out = self._out, None
-            with contextlib.suppress(av.FFmpegError, ValueError):
-                out.close()
+        """Close everything and delete the temporary file; nothing after `commit`, never fails.
 
-    def _open(
-        self, source: MediaInfo, start_s: float, duration_s: float | None, threads: int
-    ) -> None:
-        # The suffix .part says nothing, so the format is named.
-        self._out = av.open(
-            str(self._file.temp),
-            "w",
-            format=self._plan.container,
-            container_options=container_options(self._plan, source),
-        )
-        copier = StreamCopier(source, self._plan, self._out, start_s=start_s, duration_s=duration_s)
-        self._copier = copier
-        copier.add_file_facts()
-        self._out.metadata.update(provenance_tags(self._plan.container, self._plan.provenance))
-        for stream in self._plan.streams:
-            if stream.action == "color":
-                self._number = len(self._out.streams.video)
-                # Never given a frame: only it knows the headers that its segments go with.
-                self._film = FilmEncoder(self._out, self._plan, source.video, threads).stream
-                self._film.metadata.update(copier.video_tags(stream.index))
-                self._film.disposition = copier.video_disposition(stream.index)
-            else:
-                copier.add_stream(stream)
-        self._out.start_encoding()
+        A file that has the only copy of a segment stays, for the next run.
+        """
+        if self._mover.moved:
+            self._file.leave()
+        else:
+            # Before it is closed, which writes a trailer.
+            self._file.abort()
+        self._close()
 
-    def _check_headers(self) -> None:
-        headers = bytes(self._film.codec_context.extradata or b"").hex()
+    def _close(self) -> None:
+        if self._muxing is not None:
+            self._muxing.abort()
+
+    def _check_headers(self, muxing: _Muxing) -> None:
+        headers = bytes(muxing.film.codec_context.extradata or b"").hex()
         if any(record.extradata != headers for record in self._segments.finished):
             raise VerificationError(
                 f"{self._plan.codec} gave the film's segments different headers: they cannot be "
                 "joined, and were not kept; colour the film again"
             )
 
-    def _timed_packets(self, report: WriteReport) -> Iterator[Any]:
+    def _description_room(self, report: WriteReport, tick: Callable[[], None]) -> int:
+        """Bytes; see Note [Description first]."""
+        nowhere = Nowhere()
+        muxing = self._open(nowhere, self._options)
+        try:
+            for _, packet, _ in self._timed_packets(report):
+                tick()
+                muxing.write(packet)
+            muxing.finish()
+        finally:
+            muxing.abort()
+        return nowhere.description_room()
+
+    def _timed_packets(self, report: WriteReport) -> Iterator[tuple[SegmentRecord, Any, bytes]]:
         """All packets of the film, with decoding times that go on from segment to segment.
 
         MP4 sums up the distances of decoding times. With B-frames and uneven frame durations
         that sum falls short of the presentation times' length. So the last packet is decoded
         later, by no more than its delay at the start allows, and lasts to the film's end.
+
+        Yields
+        ------
+        The segment of each, the packet, and its payload as it will lie in the film.
         """
         records = self._segments.finished
         if not records:
@@ -188,8 +195,8 @@ class FilmFile:
         times = decoding_times(records)
         first_pts, first_dts, left = report.pts[0], None, len(report.pts)
         for record in records:
-            for packet in self._segments.packets(record):
-                packet.stream, packet.time_base = self._film, self._video.time_base
+            for packet, payload in self._segments.packets(record):
+                packet.time_base = self._video.time_base
                 packet.dts = next(times)
                 first_dts = packet.dts if first_dts is None else first_dts
                 left -= 1
@@ -197,7 +204,7 @@ class FilmFile:
                     packet.dts = max(packet.dts, packet.pts - (first_pts - first_dts))
                     missing = (report.end_pts - first_pts) - (packet.dts - first_dts)
                     packet.duration = max(0, min(missing, report.end_pts - packet.pts))
-                yield packet
+                yield record, packet, payload
 
     def _set_software(self) -> bool:
         try:
@@ -205,14 +212,81 @@ class FilmFile:
         except OSError as error:
             raise output_error(error, self._file.final) from error
 
-    def _set_aspect(self) -> None:
-        """See Note [Display size in Matroska]; other muxers write the aspect themselves."""
+    def _set_aspect(self, number: int) -> None:
+        """Of video track ``number``; see Note [Display size in Matroska].
+
+        Other muxers write the aspect themselves.
+        """
         aspect = self._video.sample_aspect_ratio
         if self._plan.container != "matroska" or aspect == 1:
             return
         target = self._plan.target
         size = display_size(target.width, target.height, aspect)
         try:
-            set_display_size(self._file.temp, self._number, size)
+            set_display_size(self._file.temp, number, size)
         except OSError as error:
             raise output_error(error, self._file.final) from error
+
+
+class _Muxing:
+    """An open output container with all streams of a film, its header written.
+
+    Parameters
+    ----------
+    source, plan, start_s, duration_s, threads:
+        As for `FilmWriter`.
+    target:
+        What it is written to.
+    options:
+        Of the container.
+    """
+
+    def __init__(
+        self,
+        source: MediaInfo,
+        plan: OutputPlan,
+        start_s: float,
+        duration_s: float | None,
+        threads: int,
+        target: str | Nowhere,
+        options: dict[str, str],
+    ) -> None:
+        # The suffix .part says nothing, so the format is named.
+        self._out: Any = av.open(target, "w", format=plan.container, container_options=options)
+        self.copier = StreamCopier(source, plan, self._out, start_s=start_s, duration_s=duration_s)
+        try:
+            self._add_streams(source, plan, threads)
+            self._out.start_encoding()
+        except BaseException:
+            self.abort()
+            raise
+
+    def _add_streams(self, source: MediaInfo, plan: OutputPlan, threads: int) -> None:
+        self.copier.add_file_facts()
+        self._out.metadata.update(provenance_tags(plan.container, plan.provenance))
+        for stream in plan.streams:
+            if stream.action == "color":
+                self.number = len(self._out.streams.video)
+                # Never given a frame: only it knows the headers that its segments go with.
+                self.film = FilmEncoder(self._out, plan, source.video, threads).stream
+                self.film.metadata.update(self.copier.video_tags(stream.index))
+                self.film.disposition = self.copier.video_disposition(stream.index)
+            else:
+                self.copier.add_stream(stream)
+
+    def write(self, packet: Any) -> None:
+        """A packet of the film, and what lies beside it in the source."""
+        packet.stream = self.film
+        self.copier.advance(packet.dts * packet.time_base)
+        self._out.mux(packet)
+
+    def finish(self) -> None:
+        """Write what is left of the other streams, and close the container."""
+        self.copier.advance(None)
+        self._out.close()
+
+    def abort(self) -> None:
+        """Close everything; nothing if it is closed, never fails."""
+        self.copier.close()
+        with contextlib.suppress(av.FFmpegError, ValueError):
+            self._out.close()

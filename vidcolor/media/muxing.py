@@ -54,8 +54,6 @@ def container_options(plan: OutputPlan, source: MediaInfo) -> dict[str, str]:
         options["movie_timescale"] = str(_movie_timescale(ticks, source))
         if len(films) <= 1:
             options["video_track_timescale"] = str(ticks)
-    if plan.container == "mp4":
-        options["movflags"] = "+faststart"
     return options
 
 
@@ -100,7 +98,7 @@ def part_of(source: MediaInfo, start_s: float, duration_s: float | None) -> floa
 
 @contextlib.contextmanager
 def muxing_explained(container: str, path: Path) -> Iterator[None]:
-    """libav's errors while ``path`` is written, as one clear line.
+    """The system's and libav's errors while ``path`` is written, as one clear line.
 
     Raises
     ------
@@ -118,3 +116,5 @@ def muxing_explained(container: str, path: Path) -> Iterator[None]:
             f"{MUXER_TITLES.get(container, container)} refuses a stream or packet of this film "
             f"({error.strerror}); try another container, such as .mkv"
         ) from error
+    except OSError as error:
+        raise output_error(error, path) from error

@@ -6,9 +6,14 @@ Note [Segments]
     when its record (JSON, written in one move) lies beside its packets; the record is written
     after the packets are on the disk.
 
-    The packets' file is libav's NUT, which keeps times and payloads of nearly all codecs to the
-    bit; those that it does not know go into QuickTime's. Neither keeps the encoder's decoding
-    times and durations, which the record has.
+    The packets' file has nothing but payloads, one after the other; all else is in the record.
+
+Note [Moved segments]
+    When segments are joined, each one's file is deleted as soon as its payloads are in the film,
+    on the disk: a film takes its own size there and not twice that. A note beside the record
+    says where in the unfinished film they lie. If the run is killed, the next one takes them
+    back into files of their own, from the last on, and cuts the unfinished film each time. So
+    that never needs much space either, and a kill at any moment of it loses nothing.
 """
 
 from __future__ import annotations
@@ -16,24 +21,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
+import os
 import shutil
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import av
 
-from vidcolor.errors import EncoderError, InputError, VerificationError
-from vidcolor.frames import ColoredFrame, VideoInfo
-from vidcolor.media.atomic import output_error, sync_file, write_atomically
-from vidcolor.media.encoder import FilmEncoder
-from vidcolor.media.plan import OutputPlan
-from vidcolor.media.safety import open_container
-from vidcolor.media.trial import holds_encoder
+from vidcolor.errors import VerificationError
+from vidcolor.media.atomic import sync_file, sync_folder, write_atomically
+from vidcolor.media.payloads import PayloadForm, muxed_payload
 
-CONTAINERS = ("nut", "mov")
-"""The first that holds the codec is taken."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -42,26 +44,42 @@ class SegmentRecord:
 
     number: int
     """0-based."""
-    container: str
-    """One of `CONTAINERS`."""
+    form: PayloadForm = "whole"
+    """Of the payloads; see Note [Payload forms]."""
     pts: list[int] = field(default_factory=list)
     """Presentation times as given to the encoder, rising, in the source's time base."""
     durations: list[int] = field(default_factory=list)
     """Of each frame; 0 where unknown."""
     coded_pts: list[int] = field(default_factory=list)
     """Presentation times of the packets, in the order of decoding."""
+    sizes: list[int] = field(default_factory=list)
+    """Of each packet's payload, bytes, in the order of decoding."""
+    keys: list[int] = field(default_factory=list)
+    """Which packets are key frames."""
     luma_identical_frames: int = 0
-    video_bytes: int = 0
     extradata: str = ""
     """The encoder's global headers, hexadecimal."""
-    file_bytes: int = 0
-    """Size of the packets' file."""
     digest: str = ""
     """BLAKE2b of the packets' payloads, hexadecimal."""
     state: dict[str, Any] = field(default_factory=dict)
     """What the run needs to go on after this segment; opaque here."""
     generation: int = 0
     """How often it was made again; each has a packets' file of its own."""
+
+    @property
+    def video_bytes(self) -> int:
+        """Of all payloads."""
+        return sum(self.sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class MovedPackets:
+    """Where a segment's packets are after their file was deleted; see Note [Moved segments]."""
+
+    film: str
+    """Name of the unfinished film, in the same folder."""
+    offsets: list[int]
+    """Of each payload, bytes from its beginning, rising."""
 
 
 class SegmentFolder:
@@ -74,19 +92,22 @@ class SegmentFolder:
         packets have not the size that its record says.
     film:
         The output that they are for, which messages speak of.
+    keeps:
+        Whether they are wanted after they were joined.
     """
 
-    def __init__(self, folder: Path, film: Path) -> None:
+    def __init__(self, folder: Path, film: Path, *, keeps: bool = False) -> None:
         self.folder = folder
+        self.keeps = keeps
         self._film = film
         self.finished: list[SegmentRecord] = []
         while (record := self._read(len(self.finished))) is not None:
             self.finished.append(record)
 
     def packets_path(self, record: SegmentRecord) -> Path:
-        """Where the packets of a segment are."""
+        """Where the packets of a segment are, unless they were moved."""
         again = f"-{record.generation}" if record.generation else ""
-        return self.folder / f"{record.number:06d}{again}.{record.container}"
+        return self.folder / f"{record.number:06d}{again}.packets"
 
     def cache_path(self, number: int) -> Path:
         """Where a segment's ab may be kept; see `vidcolor.ab_cache`."""
@@ -113,6 +134,8 @@ class SegmentFolder:
     def delete_unfinished(self, spare: Collection[str]) -> None:
         """Delete everything but finished segments and the files named in ``spare``.
 
+        Those that were moved must have been taken back.
+
         Raises
         ------
         OSError
@@ -133,12 +156,7 @@ class SegmentFolder:
         DiskFullError, OutputFolderError
             If it cannot be written.
         """
-        path = self.packets_path(record)
-        sync_file(path, self._film)
-        try:
-            record.file_bytes = path.stat().st_size
-        except OSError as error:
-            raise output_error(error, self._film) from error
+        sync_file(self.packets_path(record), self._film)
         text = json.dumps(asdict(record), separators=(",", ":"))
         write_atomically(self._record_path(record.number), text.encode())
         if record.number == len(self.finished):
@@ -148,35 +166,103 @@ class SegmentFolder:
         with contextlib.suppress(OSError):
             self.packets_path(before).unlink()
 
-    def packets(self, record: SegmentRecord) -> Iterator[Any]:
-        """The packets of a finished segment, with the source's presentation times.
+    def packets(self, record: SegmentRecord) -> Iterator[tuple[Any, bytes]]:
+        """Each packet of a finished segment, and its payload as it will lie in the film.
+
+        Packets have the source's presentation times.
 
         Raises
         ------
         VerificationError
             If they are not those that were written.
         """
-        try:
-            yield from self._checked_packets(record)
-        except (av.FFmpegError, InputError) as error:
-            raise self._damaged(record) from error
-
-    def _checked_packets(self, record: SegmentRecord) -> Iterator[Any]:
-        digest = _new_digest()
+        digest = new_digest()
         durations = dict(zip(record.pts, record.durations, strict=True))
-        times = iter(record.coded_pts)
-        with open_container(self.packets_path(record)) as container:
-            for packet in container.demux(video=0):
-                if not packet.size:
-                    continue
-                pts = next(times, None)
-                if pts is None:
-                    raise self._damaged(record)
-                digest.update(packet)
-                packet.pts, packet.duration = pts, durations[pts]
-                yield packet
-        if next(times, None) is not None or digest.hexdigest() != record.digest:
+        keys = frozenset(record.keys)
+        try:
+            with self.packets_path(record).open("rb") as file:
+                for index, size in enumerate(record.sizes):
+                    payload = file.read(size)
+                    digest.update(payload)
+                    packet: Any = av.Packet(muxed_payload(payload, record.form))
+                    packet.pts = record.coded_pts[index]
+                    packet.duration = durations[packet.pts]
+                    packet.is_keyframe = index in keys
+                    yield packet, payload
+        except (OSError, ValueError) as error:
+            raise self._damaged(record) from error
+        if digest.hexdigest() != record.digest:
             raise self._damaged(record)
+
+    def move(self, record: SegmentRecord, moved: MovedPackets) -> None:
+        """Delete the packets of a segment, which are in an unfinished film by now.
+
+        Raises
+        ------
+        DiskFullError, OutputFolderError
+            If the film or the note cannot be written; nothing is deleted then.
+        """
+        sync_file(self.folder / moved.film, self._film)
+        text = json.dumps(asdict(moved), separators=(",", ":"))
+        write_atomically(self._moved_path(record.number), text.encode())
+        with contextlib.suppress(OSError):
+            self.packets_path(record).unlink()
+
+    def take_back(self) -> None:
+        """Give segments that were moved files of their own again; see Note [Moved segments].
+
+        From the first on that is not what was written, all are given up.
+
+        Raises
+        ------
+        OSError, DiskFullError, OutputFolderError
+            If something cannot be read or written; another try goes on.
+        """
+        for record in reversed(self.finished.copy()):
+            moved = None if self._has_packets(record) else self._moved(record)
+            if moved is None:
+                continue
+            film = self.folder / moved.film
+            if self._copy_from(film, moved.offsets, record):
+                sync_file(self.packets_path(record), self._film)
+                sync_folder(self.folder)
+                os.truncate(film, moved.offsets[0])
+            else:
+                log.warning("segment %d was damaged on the disk", record.number + 1)
+                self.truncate(record.number)
+
+    def is_there(self, record: SegmentRecord) -> bool:
+        """Whether its packets are in their file, or in an unfinished film."""
+        return self._has_packets(record) or self._moved(record) is not None
+
+    def _copy_from(self, film: Path, offsets: list[int], record: SegmentRecord) -> bool:
+        """Write a segment's packets; False if they are not those that it had."""
+        digest = new_digest()
+        with film.open("rb") as source, self.packets_path(record).open("wb") as file:
+            for offset, size in zip(offsets, record.sizes, strict=True):
+                source.seek(offset)
+                payload = source.read(size)
+                digest.update(payload)
+                file.write(payload)
+        return bool(digest.hexdigest() == record.digest)
+
+    def _has_packets(self, record: SegmentRecord) -> bool:
+        try:
+            return self.packets_path(record).stat().st_size == record.video_bytes
+        except OSError:
+            return False
+
+    def _moved(self, record: SegmentRecord) -> MovedPackets | None:
+        """Where its packets were moved to, if the film there reaches so far."""
+        try:
+            moved = MovedPackets(**json.loads(self._moved_path(record.number).read_bytes()))
+            end = moved.offsets[-1] + record.sizes[-1]
+            is_whole = len(moved.offsets) == len(record.sizes)
+            if is_whole and (self.folder / moved.film).stat().st_size >= end:
+                return moved
+        except (OSError, ValueError, TypeError, IndexError):
+            pass  # not there, or of another film
+        return None
 
     def _damaged(self, record: SegmentRecord) -> VerificationError:
         return VerificationError(
@@ -187,144 +273,21 @@ class SegmentFolder:
     def _record_path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.json"
 
+    def _moved_path(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.moved"
+
     def _read(self, number: int) -> SegmentRecord | None:
         try:
             record = SegmentRecord(**json.loads(self._record_path(number).read_bytes()))
-            if self.packets_path(record).stat().st_size == record.file_bytes:
+            if self.is_there(record):
                 return record
         except (OSError, ValueError, TypeError):
             pass  # not there, or not whole: the segment is made again
         return None
 
 
-class SegmentEncoder:
-    """Encodes one segment.
-
-    Parameters
-    ----------
-    folder:
-        Gets the segment, after those that it has.
-    plan, video, threads:
-        As for `FilmEncoder`.
-    again:
-        A finished segment that this one takes the place of.
-
-    Raises
-    ------
-    EncoderOptionError, EncoderError
-        If the encoder does not open.
-    """
-
-    def __init__(
-        self,
-        folder: SegmentFolder,
-        plan: OutputPlan,
-        video: VideoInfo,
-        threads: int = 0,
-        again: SegmentRecord | None = None,
-    ) -> None:
-        self._folder = folder
-        self._container = _container_for(plan.codec)
-        self.record = SegmentRecord(len(folder.finished), self._container)
-        if again is not None:
-            self.record.number, self.record.generation = again.number, again.generation + 1
-        self._path = folder.packets_path(self.record)
-        self._digest = _new_digest()
-        self._is_finished = False
-        self._out: Any = None
-        try:
-            self._out = av.open(str(self._path), "w", format=self._container)
-            own = replace(plan, container=self._container)
-            self._encoder = FilmEncoder(self._out, own, video, threads)
-            self._out.start_encoding()
-        except BaseException:
-            self.abort()
-            raise
-        self.record.extradata = bytes(self._encoder.stream.codec_context.extradata or b"").hex()
-
-    def write(self, frame: ColoredFrame, pts: int) -> None:
-        """Encode ``frame``, shown at ``pts``.
-
-        Raises
-        ------
-        EncoderError
-            If the encoder fails.
-        """
-        for packet in self._encoder.encode(frame, pts):
-            self._mux(packet)
-        self.record.pts.append(pts)
-        self.record.durations.append(frame.source.duration)
-        self.record.luma_identical_frames = self._encoder.luma_identical_frames
-
-    def finish(self, state: dict[str, Any], tick: Callable[[], None] = lambda: None) -> None:
-        """Flush the encoder and make the segment durable, with ``state`` in its record.
-
-        ``tick`` is called for each packet that the encoder held.
-
-        Raises
-        ------
-        EncoderError
-            If the encoder fails.
-        DiskFullError, OutputFolderError
-            If it cannot be written.
-        """
-        for packet in self._encoder.flush(tick):
-            self._mux(packet)
-        out, self._out = self._out, None
-        out.close()
-        if sorted(self.record.coded_pts) != self.record.pts:
-            raise EncoderError(
-                f"the encoder gave {len(self.record.coded_pts)} packets for "
-                f"{len(self.record.pts)} frames, or at other times; try another codec or preset"
-            )
-        self.record.state, self.record.digest = state, self._digest.hexdigest()
-        self._folder.finish(self.record)
-        self._is_finished = True
-
-    def abort(self) -> None:
-        """Close and delete it, unless it is finished; never fails."""
-        if self._out is not None:
-            out, self._out = self._out, None
-            with contextlib.suppress(av.FFmpegError, ValueError):
-                out.close()
-        if not self._is_finished:
-            with contextlib.suppress(OSError):
-                self._path.unlink()
-
-    def _mux(self, packet: Any) -> None:
-        self.record.coded_pts.append(packet.pts)
-        self.record.video_bytes += packet.size
-        self._digest.update(packet)
-        self._out.mux(packet)
-
-
-def decoding_times(records: list[SegmentRecord]) -> Iterator[int]:
-    """One for each packet of all segments in a row, rising, none after its presentation time.
-
-    Encoders count them from each segment's own start, where they would lie before the end of
-    the segment before. The n-th packet is decoded when the (n − d)-th frame is shown, d being
-    the furthest that an encoder moved a packet ahead; the first d packets as much earlier as
-    the first frames are apart, which is x264's rule.
-    """
-    shown = [pts for record in records for pts in record.pts]
-    delay = max((_delay(record) for record in records), default=0)
-    for index in range(len(shown)):
-        if index >= delay:
-            yield shown[index - delay]
-        else:
-            yield shown[index] - (shown[delay] - shown[0])
-
-
-def _delay(record: SegmentRecord) -> int:
-    place = {pts: index for index, pts in enumerate(record.pts)}
-    return max(index - place[pts] for index, pts in enumerate(record.coded_pts))
-
-
-def _container_for(codec: str) -> str:
-    return next((name for name in CONTAINERS if holds_encoder(name, codec)), CONTAINERS[-1])
-
-
-def _new_digest() -> Any:
+def new_digest() -> Any:
+    """Of a segment's payloads."""
     return hashlib.blake2b(digest_size=16)
 
 

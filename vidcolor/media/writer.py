@@ -16,7 +16,8 @@ from vidcolor.media.atomic import check_free_space, output_error, temporary_name
 from vidcolor.media.film_file import FilmFile
 from vidcolor.media.muxing import least_size, muxing_explained, part_of
 from vidcolor.media.plan import MUXER_TITLES, OutputPlan
-from vidcolor.media.segments import SegmentEncoder, SegmentFolder
+from vidcolor.media.segment_encoder import SegmentEncoder
+from vidcolor.media.segments import SegmentFolder
 from vidcolor.media.write_report import WriteReport
 
 RESERVE_BYTES = 16 * 2**20
@@ -87,8 +88,8 @@ class FilmWriter:
         part = part_of(source, start_s, duration_s)
         done = sum(record.video_bytes for record in segments.finished) if segments else 0
         whole = least_size(source, plan, part)
-        # Once in segments, once joined.
-        check_free_space(self._output.parent, RESERVE_BYTES + max(0, whole - done) + whole)
+        joined = whole if segments is not None and segments.keeps else 0
+        check_free_space(self._output.parent, RESERVE_BYTES + max(0, whole - done) + joined)
         self._own_folder: Path | None = None
         if segments is None:
             self._own_folder = _make_folder(self._output)
@@ -212,7 +213,7 @@ class FilmWriter:
         """
         self.end_segment({})
         self._finished = True
-        check_free_space(self._output.parent, RESERVE_BYTES + self.report.video_bytes)
+        check_free_space(self._output.parent, RESERVE_BYTES + self._joining_bytes())
         self._file = self._open_file()
         self._file.join(self.report, tick)
         return self.report
@@ -248,6 +249,11 @@ class FilmWriter:
             self._file.abort()
         if self._own_folder is not None:
             shutil.rmtree(self._own_folder, ignore_errors=True)
+
+    def _joining_bytes(self) -> int:
+        """What is needed beside the segments: one is deleted when the next is being joined."""
+        sizes = [record.video_bytes for record in self._segments.finished]
+        return sum(sizes) if self._segments.keeps else sum(sorted(sizes)[-2:])
 
     def _increasing_pts(self, frame: ColoredFrame) -> int:
         pts, last = frame.source.pts, self.report.last_pts
