@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,9 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+
+FILM_PICTURES = 240
+"""Taken from films, all of them together."""
 
 GRAIN_CODES = 3.0
 """Standard deviation of the grain on a generated film, in 8-bit codes."""
@@ -86,14 +90,22 @@ def machine() -> str:
 
 
 def make_source(
-    path: Path, width: int, height: int, frames: int, film: Path | None = None, rate: int = 24
+    path: Path,
+    width: int,
+    height: int,
+    frames: int,
+    film: Path | Sequence[Path] | None = None,
+    rate: int = 24,
 ) -> Path:
     """A black-and-white H.264 film to measure on.
 
-    Its pictures are those of ``film``, scaled to fill and played forth and back; without one, a
-    slow pan over a photo with grain.
+    Its pictures are those of ``film``, or of several in a row, which gives cuts, scaled to fill
+    and played forth and back; without one, a slow pan over a photo with grain.
     """
-    pictures = _film_pictures(film, width, height) if film else _pan_pictures(width, height)
+    films = [film] if isinstance(film, Path) else film or []
+    most = FILM_PICTURES // max(1, len(films))
+    pictures = [luma for each in films for luma in _film_pictures(each, width, height, most)]
+    pictures = pictures or _pan_pictures(width, height)
     there_and_back = [*pictures, *pictures[-2:0:-1]]
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate)
@@ -119,7 +131,7 @@ def make_source(
     return path
 
 
-def _film_pictures(film: Path, width: int, height: int, most: int = 240) -> list[np.ndarray]:
+def _film_pictures(film: Path, width: int, height: int, most: int) -> list[np.ndarray]:
     pictures = []
     with av.open(str(film)) as container:
         for frame in container.decode(video=0):

@@ -1,6 +1,6 @@
 """`vidcolor run` against the way films are mostly coloured today, with the same network.
 
-    python benchmarks/peers.py [--film FILE] [--frames 120] [--sizes 854x480 1920x1080]
+    python benchmarks/peers.py [--film FILE …] [--frames 120] [--sizes 854x480 1920x1080]
 
 That way, written here from its description: ffmpeg writes every frame to a folder; a loop reads
 one after the other, converts it to CIE Lab at full size (scikit-image), asks the network for ab,
@@ -221,7 +221,9 @@ def make_sounding_source(folder: Path, size: str, options: argparse.Namespace) -
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--film", type=Path, help="take the pictures from this film")
+    parser.add_argument(
+        "--film", type=Path, nargs="+", help="take the pictures from this film, or from several"
+    )
     parser.add_argument("--frames", type=int, default=120)
     parser.add_argument("--sizes", nargs="+", default=["854x480", "1920x1080"])
     parser.add_argument("--ways", nargs="+", default=["jpg", "png"], choices=["jpg", "png"])
