@@ -314,8 +314,8 @@ def full_disk(size_mb: int = DISK_MB, left: Callable[[], int] | None = None) -> 
 
 
 def _half_a_film() -> int:
-    """Beyond the reserve: enough for the other half's segments, not for all of them joined."""
-    return RESERVE_BYTES + WHOLE_BYTES[0]
+    """Beyond the reserve: enough for the other half's segments, but not for joining them."""
+    return RESERVE_BYTES + WHOLE_BYTES[0] * 6 // 10
 
 
 def _more_room(scene: Scene) -> None:

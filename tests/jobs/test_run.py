@@ -27,6 +27,8 @@ from vidcolor.frames import ColoredFrame
 from vidcolor.jobs.folder import find_jobs
 from vidcolor.jobs.run import color_film
 from vidcolor.luma import FrameHashes, luma_sha256
+from vidcolor.media import moving
+from vidcolor.media.segments import SegmentFolder
 from vidcolor.media.writer import FilmWriter
 from vidcolor.report import ProgressEvent, RunReport
 
@@ -140,6 +142,54 @@ def test_an_interrupted_run_gives_the_same_film(
     for path in map(Path, reports):
         luma = json.loads((tmp_path / path).read_text())["luma"]
         assert luma["source_sha256"] == luma["read_back_sha256"] == whole.source_luma_sha256
+
+
+@pytest.mark.parametrize("stage", ["join", "verify"])
+def test_a_run_that_is_stopped_after_its_segments_were_moved(
+    film: Path, tmp_path: Path, colorizer: Colorizer, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moving, "LOOK_PACKETS", 1)
+    monkeypatch.setattr("vidcolor.report.TELL_S", 0.0)
+    settings = settings_of("archive")
+    output, whole = tmp_path / "out.mkv", tmp_path / "whole.mkv"
+    color_film(film, whole, settings, colorizer=colorizer)
+    cancel, moved, stages = threading.Event(), [], []
+    move = SegmentFolder.move
+
+    def moving_one(*arguments: Any) -> None:
+        move(*arguments)
+        moved.append(arguments)
+        if stage == "join":
+            cancel.set()
+
+    def watch(event: ProgressEvent) -> None:
+        if event.stage == "verify":
+            cancel.set()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentFolder, "move", moving_one)
+        given: dict[str, Any] = {"colorizer": colorizer, "cancel": cancel, "on_progress": watch}
+        with pytest.raises(Interrupted) as caught:
+            color_film(film, output, settings, **given)
+    assert moved
+    assert f"{FRAMES} coloured frames are kept" in caught.value.__notes__[0]
+    (job,) = find_jobs(tmp_path)
+    assert job.frames == FRAMES
+    assert job.is_complete
+    assert not job.is_made
+    stopped = threading.Event()
+    stopped.set()
+    with pytest.raises(Interrupted):  # while they are taken back
+        color_film(film, output, settings, colorizer=colorizer, cancel=stopped)
+    report = color_film(
+        *(film, output, settings),
+        colorizer=colorizer,
+        on_progress=lambda event: stages.append(event.stage),
+    )
+    assert stages[0] == "find"
+    assert report.frames_resumed == FRAMES
+    assert content(output) == content(whole)
+    assert find_jobs(tmp_path) == []
 
 
 def test_a_compiled_network_too_gives_the_same_film(

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pytest
 
 from tests.media.recolor import colored, fast_settings
 from tests.synthetic import make_film, stream_packets
 from vidcolor.errors import DiskFullError
-from vidcolor.media import moving
+from vidcolor.media import moving, segments
 from vidcolor.media.moving import SegmentMover
 from vidcolor.media.plan import OutputPlan, plan_output
 from vidcolor.media.reader import FilmReader
-from vidcolor.media.segments import SegmentFolder, SegmentRecord
+from vidcolor.media.segments import MovedPackets, SegmentFolder, SegmentRecord
 from vidcolor.media.writer import FilmWriter
 
 FRAMES, SEGMENTS = 24, 6
@@ -31,7 +35,7 @@ LARGE = {
 
 HELD = [
     *(("libx264", suffix) for suffix in ("mp4", "mov", "mkv")),
-    *(("libx265", "mp4"), ("libsvtav1", "mp4"), ("ffv1", "mkv"), ("prores_ks", "mov")),
+    *(("libx265", "mp4"), ("libsvtav1", "mp4"), ("ffv1", "mkv"), ("prores_ks", "mkv")),
 ]
 
 
@@ -47,7 +51,10 @@ def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
 class Film:
     """One that is encoded in segments and waits to be joined."""
 
-    def __init__(self, folder: Path, codec: str, suffix: str) -> None:
+    def __init__(
+        self, folder: Path, codec: str, suffix: str, options: dict[str, str] | None = None
+    ) -> None:
+        options = options or LARGE[codec]
         self.source = make_film(folder / "film.mkv", frames=FRAMES, width=480, height=360, audio=1)
         self.output = folder / f"out.{suffix}"
         self.segments = folder / "segments"
@@ -56,8 +63,8 @@ class Film:
             settings = fast_settings(
                 encode__codec=codec,
                 encode__codec_deep=codec,
-                encode__options=LARGE[codec],
-                encode__options_deep=LARGE[codec],
+                encode__options=options,
+                encode__options_deep=options,
             )
             self.info = reader.info
             self.plan: OutputPlan = plan_output(reader.info, settings, self.output)
@@ -147,21 +154,21 @@ def test_taking_back_that_is_killed_goes_on(
     film.kill_after(FRAMES - 1)
     moved = len(film.files("*.moved"))
     assert moved > 2
+    truncate = os.truncate
     for _ in range(moved):
-        calls: list[Path] = []
+        calls: list[int] = []
 
-        def killed(path: Path, size: int, calls: list[Path] = calls) -> None:
-            del size
-            calls.append(path)
-            raise KilledError
+        def killed(path: Path, size: int, calls: list[int] = calls) -> None:
+            calls.append(size)
+            if len(calls) == 2:  # a segment has its file again, the film is not yet cut
+                raise KilledError
+            truncate(path, size)
 
         with monkeypatch.context() as patch:
             patch.setattr("vidcolor.media.segments.os.truncate", killed)
             with pytest.raises(KilledError):
                 SegmentFolder(film.segments, film.output).take_back()
-        assert len(calls) == 1
-    before = film.files("*.packets")
-    assert len(before) == SEGMENTS
+    assert len(film.files("*.packets")) == SEGMENTS
     assert film.join() == expected
 
 
@@ -180,20 +187,129 @@ def test_a_stopped_joining_keeps_what_has_moved(tmp_path: Path) -> None:
     assert len(film.join()[0]) == FRAMES
 
 
-def test_damage_in_the_unfinished_film_is_noticed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["a bit", "unreadable"])
+def test_damage_in_the_unfinished_film_is_noticed(
+    tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     film = Film(tmp_path, "ffv1", "mkv")
     film.kill_after(FRAMES - 1)
     (part,) = film.segments.glob("*.part")
-    content = bytearray(part.read_bytes())
     folder = SegmentFolder(film.segments, film.output)
     moved = folder._moved(folder.finished[1])
     assert moved is not None
-    content[moved.offsets[1] + 100] ^= 1
-    part.write_bytes(content)
+    bad = moved.offsets[1]
+    if damage == "a bit":
+        content = bytearray(part.read_bytes())
+        content[bad + 100] ^= 1
+        part.write_bytes(content)
+    else:
+        read = segments._read_at
+        monkeypatch.setattr(
+            segments,
+            "_read_at",
+            lambda file, at, size: b"" if at == bad else read(file, at, size),
+        )
     folder.take_back()
     assert len(folder.finished) == 1
     assert len(SegmentFolder(film.segments, film.output).finished) == 1
     assert len(list(folder.packets(folder.finished[0]))) == FRAMES // SEGMENTS
+
+
+def test_a_disk_that_does_not_give_what_it_has() -> None:
+    class Bad:
+        def seek(self, _: int) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    assert segments._read_at(cast("BinaryIO", Bad()), 3, 5) == b""
+
+
+def test_a_segment_taken_back_in_part_counts_for_nothing(tmp_path: Path) -> None:
+    film = Film(tmp_path, "ffv1", "mkv")
+    expected = film.join(keeps=True)
+    film.output.unlink()
+    film.kill_after(FRAMES - 1)
+    folder = SegmentFolder(film.segments, film.output)
+    last = max(int(name[:6]) for name in film.files("*.moved"))
+    left = [3]
+
+    def stop() -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        folder.take_back(stop)
+    assert film.files("*.copy") == []
+    assert not folder.packets_path(folder.finished[last]).exists()
+    # As a kill leaves it, with the size but not the content.
+    size = folder.finished[last].video_bytes
+    folder.packets_path(folder.finished[last]).with_suffix(".copy").write_bytes(bytes(size))
+    assert len(SegmentFolder(film.segments, film.output).finished) == SEGMENTS
+    assert film.join() == expected
+
+
+def test_a_segment_is_deleted_after_all_else_is_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The film, then the note, then the file; taking back: the file, its name, then the film."""
+    calls = []
+
+    def noted(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            calls.append((name, Path(arguments[0]).suffix))
+            return real(*arguments)
+
+        return call
+
+    folder = SegmentFolder(tmp_path, tmp_path / "out.mkv")
+    record = SegmentRecord(0, pts=[0], coded_pts=[0], durations=[1], sizes=[7])
+    record.digest = hashlib.blake2b(b"payload", digest_size=16).hexdigest()
+    folder.packets_path(record).write_bytes(b"payload")
+    folder.finish(record)
+    (tmp_path / "film.part").write_bytes(b"head payload tail")
+    for name in ("sync_file", "write_atomically", "sync_folder"):
+        monkeypatch.setattr(segments, name, noted(name, getattr(segments, name)))
+    monkeypatch.setattr(Path, "unlink", noted("unlink", Path.unlink))
+    folder.move(record, MovedPackets("film.part", [5]))
+    assert [call for call in calls if call[0] != "unlink" or call[1] == ".packets"] == [
+        ("sync_file", ".part"),
+        ("write_atomically", ".moved"),
+        ("unlink", ".packets"),
+    ]
+    calls.clear()
+    for name in ("replace", "truncate"):
+        monkeypatch.setattr(segments.os, name, noted(name, getattr(os, name)))
+    folder.take_back()
+    assert [call for call in calls if call[0] != "unlink"] == [
+        ("truncate", ".part"),
+        ("sync_file", ".copy"),
+        ("replace", ".copy"),
+        ("sync_folder", ""),
+        ("truncate", ".part"),
+    ]
+    assert (tmp_path / "film.part").read_bytes() == b"head "
+    assert [payload for _, payload in folder.packets(record)] == [b"payload"]
+
+
+def test_a_file_that_cannot_be_deleted_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = Film(tmp_path, "ffv1", "mkv")
+    expected = film.join(keeps=True)
+    film.output.unlink()
+    real = Path.unlink
+
+    def refuse(path: Path, **options: Any) -> None:
+        if path.suffix == ".packets":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        real(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        film.kill_after(FRAMES - 1)
+    assert film.files("*.moved")
+    assert len(film.files("*.packets")) == SEGMENTS
+    assert film.join() == expected
 
 
 def test_what_a_muxer_writes_otherwise_stays(
@@ -201,9 +317,57 @@ def test_what_a_muxer_writes_otherwise_stays(
 ) -> None:
     monkeypatch.setattr(moving, "MOST_WAITING", 3)
     monkeypatch.setattr(moving, "MOST_WAITING_BYTES", 1)
-    film = Film(tmp_path, "prores_ks", "mkv")  # Matroska leaves out the head of each frame
+    # MP4 leaves the headers out of the packets, which x265 is told here to repeat in them.
+    repeated = {"x265-params": "repeat-headers=1"}
+    film = Film(tmp_path, "libx265", "mp4", LARGE["libx265"] | repeated)
+    movers = []
+    expect = SegmentMover.expect
+
+    def watched(mover: SegmentMover, *arguments: Any) -> None:
+        movers.append(mover)
+        expect(mover, *arguments)
+
+    monkeypatch.setattr(SegmentMover, "expect", watched)
     assert len(film.join()[0]) == FRAMES
+    assert movers[0].gave_up
     assert len(film.files("*.packets")) == SEGMENTS
+
+
+def test_a_film_is_read_once_however_long_it_is_sought_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moving, "LOOK_BYTES", 1000)
+    path = tmp_path / "film"
+    path.write_bytes(b"")
+    folder = SegmentFolder(tmp_path, path)
+    mover = SegmentMover(folder, path)
+    record = SegmentRecord(0, sizes=[500] * 400)
+    rng, read = random.Random(0), []
+    read_on = moving._Window._read_on
+
+    def counted(window: Any, file: BinaryIO) -> bool:
+        begin = window._start + len(window._data)
+        more = read_on(window, file)
+        read.append(window._start + len(window._data) - begin)
+        return more
+
+    monkeypatch.setattr(moving._Window, "_read_on", counted)
+    with path.open("ab") as film:
+        for _ in range(400):
+            film.write(rng.randbytes(500))
+            film.flush()
+            mover.expect(record, rng.randbytes(500))
+    assert not mover.has_moved
+    assert sum(read) < 3 * path.stat().st_size
+
+
+def test_places_that_look_alike_are_not_compared_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "film"
+    path.write_bytes(bytes(5000) + b"\1" + bytes(5000))
+    mover = SegmentMover(SegmentFolder(tmp_path, path), path)
+    mover.expect(SegmentRecord(0, sizes=[7000]), bytes(7000))
+    mover.look()
+    assert mover.gave_up
 
 
 def test_a_full_disk_keeps_what_has_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,13 +404,13 @@ def test_payloads_are_found_in_order(tmp_path: Path, size: int) -> None:
         patch.setattr(moving, "LOOK_BYTES", 7)
         for piece in pieces:
             mover.expect(record, piece)
-        assert mover.moved == 0
+        assert not mover.has_moved
         film.write_bytes(content[:-8])
         mover.look()
-        assert mover.moved == 0
+        assert not mover.has_moved
         film.write_bytes(content)
         mover.look()
-    assert mover.moved == 1
+    assert mover.has_moved
     assert not folder.packets_path(record).exists()
     moved = folder._moved(record)
     assert moved is not None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import os
 import struct
+from fractions import Fraction
 from typing import Any
 
 import av
 import pytest
 
 from tests.synthetic import make_film
+from vidcolor.errors import EncoderError
 from vidcolor.media.mp4_header import KEPT_BYTES, LARGEST_SHORT_OFFSET, Nowhere
 
 
@@ -75,12 +77,38 @@ def nowhere_with(data_bytes: int, description_bytes: int) -> Nowhere:
         (10**6, 5008),
         (LARGEST_SHORT_OFFSET - 24 - 5008, 5008),
         (LARGEST_SHORT_OFFSET - 24 - 5007, 2 * 5008),  # data that moves beyond 4 GiB
-        (LARGEST_SHORT_OFFSET - 24, 2 * 5008),
-        (LARGEST_SHORT_OFFSET - 23, 5008),  # it lay there already
+        (2 * LARGEST_SHORT_OFFSET, 2 * 5008),  # but maybe not its last piece of sound
     ],
 )
 def test_longer_offsets_beyond_4_gib(data_bytes: int, room: int) -> None:
     assert nowhere_with(data_bytes, 5000).description_room() == room
+
+
+def write_far(target: Nowhere, sizes: list[int], second_after: int, **options: str) -> None:
+    """A film with frames of ``sizes``, and a second track with one frame."""
+    options |= {"max_interleave_delta": "1"}  # microseconds
+    with av.open(target, "w", format="mp4", container_options=options) as out:
+        film = out.add_stream("mjpeg", rate=24, width=64, height=48, pix_fmt="yuvj420p")
+        second = out.add_stream("mjpeg", rate=24, width=64, height=48, pix_fmt="yuvj420p")
+        for index, size in enumerate(sizes):
+            for stream in (film, second) if index == second_after else (film,):
+                packet = av.Packet(size if stream is film else 9)
+                packet.pts = packet.dts = index
+                packet.time_base, packet.stream = Fraction(1, 24), stream
+                out.mux(packet)
+
+
+@pytest.mark.parametrize("is_second", [False, True])
+def test_a_last_frame_just_below_4_gib(is_second: bool) -> None:
+    """Its offset is beyond the limit when there is room before the data."""
+    large, count = 2**28, 15
+    sizes = [*[large] * count, LARGEST_SHORT_OFFSET - large * count - 100]
+    # What comes next lies just below: the second track's only frame, or the film's last.
+    sizes += [large] if is_second else [5000]
+    second_after = count if is_second else 0
+    nowhere = Nowhere()
+    write_far(nowhere, sizes, second_after)
+    write_far(Nowhere(), sizes, second_after, moov_size=str(nowhere.description_room()))
 
 
 def test_only_the_beginning_is_kept() -> None:
@@ -88,5 +116,5 @@ def test_only_the_beginning_is_kept() -> None:
     nowhere.seek(KEPT_BYTES - 2)
     assert nowhere.write(b"abcd") == 4
     assert nowhere.tell() == KEPT_BYTES + 2
-    with pytest.raises(ValueError, match="no media data"):
+    with pytest.raises(EncoderError, match="no media data"):
         nowhere.description_room()

@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -82,6 +83,9 @@ class Job:
         Go on with what is there; False throws it away.
     keep:
         Keep the segments also when it ends well.
+    tick:
+        Called while segments are taken back that an earlier run had begun to join, for each of
+        their packets; what it raises ends this, and nothing is lost.
 
     Raises
     ------
@@ -99,6 +103,7 @@ class Job:
         *,
         resume: bool = True,
         keep: bool = False,
+        tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._keep = keep
         self.folder = _folder_of(output, fingerprint(facts))
@@ -116,7 +121,7 @@ class Job:
             self.segments = SegmentFolder(self.folder, output, keeps=keep)
             if not resume:
                 self.segments.finished.clear()
-            self.segments.take_back()
+            self.segments.take_back(tick)
             self.segments.delete_unfinished(spare=[LOCK])
             text = json.dumps({"source": source, "output": str(output), **facts}, indent=1)
             write_atomically(self.folder / DESCRIPTION, text.encode("utf-8", "backslashreplace"))

@@ -124,7 +124,12 @@ def color_film(
         with contextlib.ExitStack() as stack:
             job = segments = None
             if plan.container != IMAGE_SEQUENCE:
-                job = Job(str(source), target_path, facts, resume=resume, keep=settings.keep_work)
+                job = Job(
+                    *(str(source), target_path, facts),
+                    resume=resume,
+                    keep=settings.keep_work,
+                    tick=run.watch_finding,
+                )
                 segments = stack.enter_context(job).segments
             film = _Film(source, rate, settings, shots, colorizer, cancel, run)
             edits = film.find_edits()

@@ -220,7 +220,7 @@ def sync_file(path: Path, about: Path) -> None:
         If the system cannot: some report a full disk only here.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDWR)  # which Windows wants for this
         try:
             os.fsync(descriptor)
         finally:

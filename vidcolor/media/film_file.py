@@ -28,7 +28,7 @@ from vidcolor.media.write_report import WriteReport
 
 
 class FilmFile:
-    """One output file under a temporary name; removed unless it is committed.
+    """One output file under a temporary name; removed unless it is committed, or needed.
 
     Making it shows whether the container takes all that is planned.
 
@@ -146,7 +146,7 @@ class FilmFile:
 
         A file that has the only copy of a segment stays, for the next run.
         """
-        if self._mover.moved:
+        if self._mover.has_moved:
             self._file.leave()
         else:
             # Before it is closed, which writes a trailer.
@@ -253,13 +253,15 @@ class _Muxing:
     ) -> None:
         # The suffix .part says nothing, so the format is named.
         self._out: Any = av.open(target, "w", format=plan.container, container_options=options)
-        self.copier = StreamCopier(source, plan, self._out, start_s=start_s, duration_s=duration_s)
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._close)
+            self.copier = StreamCopier(
+                source, plan, self._out, start_s=start_s, duration_s=duration_s
+            )
+            undo.callback(self.copier.close)
             self._add_streams(source, plan, threads)
             self._out.start_encoding()
-        except BaseException:
-            self.abort()
-            raise
+            undo.pop_all()
 
     def _add_streams(self, source: MediaInfo, plan: OutputPlan, threads: int) -> None:
         self.copier.add_file_facts()
@@ -288,5 +290,8 @@ class _Muxing:
     def abort(self) -> None:
         """Close everything; nothing if it is closed, never fails."""
         self.copier.close()
+        self._close()
+
+    def _close(self) -> None:
         with contextlib.suppress(av.FFmpegError, ValueError):
             self._out.close()

@@ -19,15 +19,23 @@ MOST_WAITING, MOST_WAITING_BYTES = 2000, 2 * 2**20
 """With more of both given to the muxer, and the first of them not found, it must have written
 them otherwise. Matroska's holds 5 s or 5 MB of film, all hold 32 KiB of what they write."""
 
-HEAD_BYTES = 64
-"""Of a payload, by which it is found."""
+MOST_MISTAKEN = 1000
+"""Places that look like a payload and are none: a film of a single colour has many, and each of
+them takes time."""
+
+PIECE_BYTES, PIECES = 64, 8
+"""Of a payload, by which it is found: the one of so many with the most different bytes, since
+many payloads begin, or are dark, alike."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Payload:
     """One that was given to the muxer."""
 
-    head: bytes
+    piece: bytes
+    """Of it."""
+    at: int
+    """Where in it."""
     size: int
     digest: bytes
 
@@ -59,11 +67,11 @@ class SegmentMover:
         self._waiting: deque[_Payload] = deque()
         self._waiting_bytes = 0
         self._new_packets = self._new_bytes = 0
-        self._end = 0
-        """Of what was found."""
-        self._gave_up = False
-        self.moved = 0
-        """Segments whose only copy is in the film."""
+        self._window = _Window()
+        self.gave_up = False
+        """The muxer writes payloads otherwise: all segments stay where they are."""
+        self.has_moved = False
+        """The film may have the only copy of a segment."""
 
     def expect(self, record: SegmentRecord, payload: bytes) -> None:
         """The next ``payload``, one of segment ``record``, was given to the muxer.
@@ -73,11 +81,12 @@ class SegmentMover:
         OSError, DiskFullError, OutputFolderError
             If the film cannot be read, or a segment that is in it not be noted.
         """
-        if self._gave_up:
+        if self.gave_up:
             return
         if not self._leaving or self._leaving[-1].record is not record:
             self._leaving.append(_Leaving(record))
-        self._waiting.append(_Payload(payload[:HEAD_BYTES], len(payload), _digest(payload)))
+        piece, at = _telling_piece(payload)
+        self._waiting.append(_Payload(piece, at, len(payload), _digest(payload)))
         self._waiting_bytes += len(payload)
         self._new_packets += 1
         self._new_bytes += len(payload)
@@ -94,55 +103,80 @@ class SegmentMover:
         """
         self._new_packets = self._new_bytes = 0
         with self._film.open("rb") as file:
-            window = _Window(file, self._end)
-            while self._waiting and (place := window.find(self._waiting[0])) is not None:
-                found = self._waiting.popleft()
-                self._waiting_bytes -= found.size
-                self._end = place + found.size
-                record, offsets = self._leaving[0].record, self._leaving[0].offsets
-                offsets.append(place)
-                if len(offsets) == len(record.sizes):
-                    self._folder.move(record, MovedPackets(self._film.name, offsets))
-                    self._leaving.popleft()
-                    self.moved += 1
+            while self._waiting:
+                offset = self._window.find(self._waiting[0], file)
+                if offset is None:
+                    break
+                self._waiting_bytes -= self._waiting.popleft().size
+                self._found(offset)
         is_long = len(self._waiting) > MOST_WAITING and self._waiting_bytes > MOST_WAITING_BYTES
-        if is_long:
-            self._gave_up = True
+        if is_long or self._window.mistaken > MOST_MISTAKEN:
+            self.gave_up = True
             self._waiting.clear()
+        self._window.forget()
+
+    def _found(self, offset: int) -> None:
+        record, offsets = self._leaving[0].record, self._leaving[0].offsets
+        offsets.append(offset)
+        if len(offsets) == len(record.sizes):
+            self.has_moved = True  # before it is: an interrupt may come at any moment
+            self._folder.move(record, MovedPackets(self._film.name, offsets))
+            self._leaving.popleft()
 
 
 class _Window:
-    """A stretch of a file that moves on with what is sought in it."""
+    """A stretch of a growing file, which moves on with what is sought in it and never back."""
 
-    def __init__(self, file: BinaryIO, start: int) -> None:
-        self._file = file
-        self._start = start
+    def __init__(self) -> None:
+        self._start = 0
         """Of the stretch, in the file."""
         self._data = b""
-        self._from = 0
-        """Where the next search begins in it."""
+        self._sought = 0
+        """In the stretch: up to here the next payload does not begin."""
+        self.mistaken = 0
+        """Places that looked like a payload and were none."""
 
-    def find(self, wanted: _Payload) -> int | None:
+    def find(self, wanted: _Payload, file: BinaryIO) -> int | None:
         """Where ``wanted`` lies behind what was found before; None if it is not there yet."""
         while True:
-            place = self._data.find(wanted.head, self._from)
-            while 0 <= place <= len(self._data) - wanted.size:
-                if _digest(self._data[place : place + wanted.size]) == wanted.digest:
-                    self._from = place + wanted.size
-                    return self._start + place
-                place = self._data.find(wanted.head, place + 1)
-            if not self._read_on(place if place >= 0 else len(self._data) - HEAD_BYTES):
+            place = self._data.find(wanted.piece, self._sought + wanted.at)
+            while place >= 0:
+                begin = place - wanted.at
+                if begin + wanted.size > len(self._data):
+                    break
+                if _digest(self._data[begin : begin + wanted.size]) == wanted.digest:
+                    self._sought = begin + wanted.size
+                    return self._start + begin
+                self.mistaken += 1
+                if self.mistaken > MOST_MISTAKEN:
+                    return None
+                place = self._data.find(wanted.piece, place + 1)
+            behind = place if place >= 0 else len(self._data) - len(wanted.piece) + 1
+            self._sought = max(self._sought, behind - wanted.at)
+            if not self._read_on(file):
                 return None
 
-    def _read_on(self, keep: int) -> bool:
-        """Go on with what follows, and what there is from ``keep`` on; False at the end."""
-        keep = max(self._from, keep)
-        self._file.seek(self._start + len(self._data))
-        more = self._file.read(LOOK_BYTES)
-        self._data = self._data[keep:] + more
-        self._start += keep
-        self._from = 0
+    def forget(self) -> None:
+        """Hold nothing in memory until the next search."""
+        self._start += self._sought
+        self._data, self._sought = b"", 0
+
+    def _read_on(self, file: BinaryIO) -> bool:
+        """Go on with what follows; False at the end."""
+        file.seek(self._start + len(self._data))
+        more = file.read(LOOK_BYTES)
+        self._data = self._data[self._sought :] + more
+        self._start += self._sought
+        self._sought = 0
         return bool(more)
+
+
+def _telling_piece(payload: bytes) -> tuple[bytes, int]:
+    """Some bytes of ``payload``, and where they are."""
+    step = max(1, (len(payload) - PIECE_BYTES) // (PIECES - 1))
+    places = range(0, max(1, len(payload) - PIECE_BYTES + 1), step)
+    at = max(places, key=lambda place: len(set(payload[place : place + PIECE_BYTES])))
+    return payload[at : at + PIECE_BYTES], at
 
 
 def _digest(payload: bytes) -> bytes:

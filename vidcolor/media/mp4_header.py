@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 import struct
 
+from vidcolor.errors import EncoderError
+
 KEPT_BYTES = 4096
 """Of the beginning of what is written; the head of the media data lies within it."""
 
@@ -53,13 +55,14 @@ class Nowhere:
 
         Raises
         ------
-        ValueError
+        EncoderError
             If that film has no media data with its description behind it.
         """
         end = self._end_of_data()
         room = self._size - end + FILLER_BYTES
-        # Data that moves beyond the limit gets longer offsets, which are a part of it.
-        return 2 * room if end <= LARGEST_SHORT_OFFSET < end + room else room
+        # A track gets longer offsets, which are a part of it, when the last of them lies beyond
+        # the limit, as it may do only once there is room before the data.
+        return 2 * room if end + room > LARGEST_SHORT_OFFSET else room
 
     def _end_of_data(self) -> int:
         start = 0
@@ -69,4 +72,4 @@ class Nowhere:
             if kind == b"mdat":
                 return start + int(size)
             start += max(size, 8)
-        raise ValueError("no media data")
+        raise EncoderError("MP4's muxer wrote no media data; try another container, such as .mkv")

@@ -4,8 +4,10 @@ Note [Payload forms]
     Encoders give H.264 and HEVC as a byte stream: units between start codes (ITU-T H.264 and
     H.265, annex B). MP4, QuickTime and Matroska put the length of each unit before it instead
     (ISO/IEC 14496-15). AV1's temporal delimiters are left out (AV1 Codec ISO Media File Format
-    Binding, 2.4). libav's muxers see to both. Segments keep payloads as the film will have them,
-    so that they can be found in it byte by byte, and give back what a muxer expects.
+    Binding, 2.4), and in Matroska the size and name before each frame of ProRes (Matroska codec
+    specifications, V_PRORES). libav's muxers see to all of this. Segments keep payloads as the
+    film will have them, so that they can be found in it byte by byte, and give back what a muxer
+    expects.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from typing import Literal
 
 from vidcolor.errors import EncoderError
 
-PayloadForm = Literal["whole", "lengths", "undelimited"]
-"""As the encoder gave it; units behind their lengths; without AV1's temporal delimiter."""
+PayloadForm = Literal["whole", "lengths", "undelimited", "unboxed"]
+"""As the encoder gave it; units behind their lengths; without AV1's temporal delimiter; without
+the size and name before a frame of ProRes."""
 
 START_CODE = b"\0\0\1"
 """Before each unit of a byte stream; one more zero may come before it."""
@@ -26,20 +29,27 @@ LENGTH_BYTES = 4
 TEMPORAL_DELIMITER = b"\x12\0"
 """A unit of AV1 without content that begins each packet (AV1 specification, 5.6)."""
 
+PRORES_NAME, PRORES_HEAD_BYTES = b"icpf", 8
+"""Name before a frame of ProRes (SMPTE RDD 36, 5.1), and the length of both with its size."""
 
-def form_for(codec: str, headers: bytes) -> PayloadForm:
-    """The form that the containers which vidcolor writes keep.
+
+def form_for(codec: str, headers: bytes, container: str) -> PayloadForm:
+    """The form that a container keeps.
 
     Parameters
     ----------
     codec:
         libav's name of the codec, not of the encoder.
+    container:
+        libav's name: ``mp4``, ``mov`` or ``matroska``.
     headers:
         The encoder's global headers. Some encoders give H.264 with lengths, and headers that
         begin otherwise; nothing is to be done then.
     """
     if codec in ("h264", "hevc") and _begins_with_start_code(headers):
         return "lengths"
+    if (codec, container) == ("prores", "matroska"):
+        return "unboxed"
     return "undelimited" if codec == "av1" else "whole"
 
 
@@ -53,6 +63,8 @@ def kept_payload(payload: bytes, form: PayloadForm) -> bytes:
     """
     if form == "lengths":
         return _with_lengths(payload)
+    if form == "unboxed":
+        return payload[PRORES_HEAD_BYTES:]
     return payload.removeprefix(TEMPORAL_DELIMITER) if form == "undelimited" else payload
 
 
@@ -64,6 +76,9 @@ def muxed_payload(kept: bytes, form: PayloadForm) -> bytes:
     ValueError
         If ``kept`` is not in that form.
     """
+    if form == "unboxed":
+        size = PRORES_HEAD_BYTES + len(kept)
+        return size.to_bytes(4, "big") + PRORES_NAME + kept
     if form != "lengths":
         return kept
     parts, start = [], 0

@@ -63,7 +63,7 @@ class SegmentEncoder:
             raise
         headers = bytes(self._encoder.stream.codec_context.extradata or b"")
         self.record.extradata = headers.hex()
-        self.record.form = form_for(codec_name(self._encoder.stream), headers)
+        self.record.form = form_for(codec_name(self._encoder.stream), headers, plan.container)
 
     def write(self, frame: ColoredFrame, pts: int) -> None:
         """Encode ``frame``, shown at ``pts``.

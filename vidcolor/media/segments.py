@@ -24,10 +24,10 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 
@@ -89,7 +89,8 @@ class SegmentFolder:
     ----------
     folder:
         Exists. Finished segments are found in it: all up to the first that is missing or whose
-        packets have not the size that its record says.
+        packets have not the size that its record says, in their file or in an unfinished film.
+        After a joining that was stopped or killed, `take_back` must come before anything else.
     film:
         The output that they are for, which messages speak of.
     keeps:
@@ -176,23 +177,32 @@ class SegmentFolder:
         VerificationError
             If they are not those that were written.
         """
-        digest = new_digest()
         durations = dict(zip(record.pts, record.durations, strict=True))
         keys = frozenset(record.keys)
         try:
-            with self.packets_path(record).open("rb") as file:
-                for index, size in enumerate(record.sizes):
-                    payload = file.read(size)
-                    digest.update(payload)
-                    packet: Any = av.Packet(muxed_payload(payload, record.form))
-                    packet.pts = record.coded_pts[index]
-                    packet.duration = durations[packet.pts]
-                    packet.is_keyframe = index in keys
-                    yield packet, payload
+            for index, payload in enumerate(self._payloads(record)):
+                packet: Any = av.Packet(muxed_payload(payload, record.form))
+                packet.pts = record.coded_pts[index]
+                packet.duration = durations[packet.pts]
+                packet.is_keyframe = index in keys
+                yield packet, payload
         except (OSError, ValueError) as error:
             raise self._damaged(record) from error
+
+    def _payloads(self, record: SegmentRecord) -> Iterator[bytes]:
+        """The last one comes when the file is closed and found to be as it was written."""
+        digest, last = new_digest(), len(record.sizes) - 1
+        payload = b""
+        with self.packets_path(record).open("rb") as file:
+            for index, size in enumerate(record.sizes):
+                payload = file.read(size)
+                digest.update(payload)
+                if index < last:
+                    yield payload
         if digest.hexdigest() != record.digest:
             raise self._damaged(record)
+        if record.sizes:
+            yield payload
 
     def move(self, record: SegmentRecord, moved: MovedPackets) -> None:
         """Delete the packets of a segment, which are in an unfinished film by now.
@@ -208,24 +218,28 @@ class SegmentFolder:
         with contextlib.suppress(OSError):
             self.packets_path(record).unlink()
 
-    def take_back(self) -> None:
+    def take_back(self, tick: Callable[[], None] = lambda: None) -> None:
         """Give segments that were moved files of their own again; see Note [Moved segments].
 
-        From the first on that is not what was written, all are given up.
+        From the first on that is not what was written, or cannot be read, all are given up.
+
+        Parameters
+        ----------
+        tick:
+            Called for every packet; what it raises ends this, and another try goes on.
 
         Raises
         ------
         OSError, DiskFullError, OutputFolderError
-            If something cannot be read or written; another try goes on.
+            If something cannot be written; another try goes on.
         """
         for record in reversed(self.finished.copy()):
             moved = None if self._has_packets(record) else self._moved(record)
             if moved is None:
                 continue
             film = self.folder / moved.film
-            if self._copy_from(film, moved.offsets, record):
-                sync_file(self.packets_path(record), self._film)
-                sync_folder(self.folder)
+            os.truncate(film, moved.offsets[-1] + record.sizes[-1])
+            if self._copy_from(film, moved.offsets, record, tick):
                 os.truncate(film, moved.offsets[0])
             else:
                 log.warning("segment %d was damaged on the disk", record.number + 1)
@@ -235,16 +249,29 @@ class SegmentFolder:
         """Whether its packets are in their file, or in an unfinished film."""
         return self._has_packets(record) or self._moved(record) is not None
 
-    def _copy_from(self, film: Path, offsets: list[int], record: SegmentRecord) -> bool:
-        """Write a segment's packets; False if they are not those that it had."""
+    def _copy_from(
+        self, film: Path, offsets: list[int], record: SegmentRecord, tick: Callable[[], None]
+    ) -> bool:
+        """Make a segment's file, durably; False if ``film`` has not what was written."""
         digest = new_digest()
-        with film.open("rb") as source, self.packets_path(record).open("wb") as file:
-            for offset, size in zip(offsets, record.sizes, strict=True):
-                source.seek(offset)
-                payload = source.read(size)
-                digest.update(payload)
-                file.write(payload)
-        return bool(digest.hexdigest() == record.digest)
+        path = self.packets_path(record)
+        copy = path.with_suffix(".copy")
+        try:
+            with film.open("rb") as source, copy.open("wb") as file:
+                for offset, size in zip(offsets, record.sizes, strict=True):
+                    tick()
+                    payload = _read_at(source, offset, size)
+                    digest.update(payload)
+                    file.write(payload)
+            if digest.hexdigest() != record.digest:
+                return False
+            sync_file(copy, self._film)
+            os.replace(copy, path)
+        finally:
+            with contextlib.suppress(OSError):
+                copy.unlink()
+        sync_folder(self.folder)
+        return True
 
     def _has_packets(self, record: SegmentRecord) -> bool:
         try:
@@ -284,6 +311,15 @@ class SegmentFolder:
         except (OSError, ValueError, TypeError):
             pass  # not there, or not whole: the segment is made again
         return None
+
+
+def _read_at(file: BinaryIO, offset: int, size: int) -> bytes:
+    """Less where the disk does not give it."""
+    try:
+        file.seek(offset)
+        return file.read(size)
+    except OSError:
+        return b""
 
 
 def new_digest() -> Any:
