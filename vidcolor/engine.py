@@ -213,9 +213,9 @@ class FilmRun:
             if self.cache is not None and not is_stalled():  # the writer may be stuck in it
                 self.cache.abort()
 
-    def watch_finding(self) -> None:
-        """As `watch_verification`, while an earlier run's work is made ready."""
-        self._watch("find")
+    def watch_recovery(self) -> None:
+        """As `watch_verification`, while segments are taken back that were being joined."""
+        self._watch("recover")
 
     def _watch_joining(self) -> None:
         self._watch("join")

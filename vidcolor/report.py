@@ -19,7 +19,8 @@ class ProgressEvent:
 
     stage: str
     """``carry`` (of edited colours), ``render`` (segments of an earlier run again), ``find`` (the
-    place where it ended), ``color``, ``compare`` (``vidcolor compare``), ``join`` or ``verify``."""
+    place where it ended), ``recover`` (its segments from a film that it was joining), ``color``,
+    ``compare`` (``vidcolor compare``), ``join`` or ``verify``."""
     frames_done: int
     frames_total: int | None
     """From the header, so a hint; None when it does not say."""

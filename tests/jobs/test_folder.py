@@ -317,3 +317,22 @@ def test_no_note_about_work_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(ArithmeticError):
         run()
     assert not hasattr(error, "__notes__")
+
+
+def test_a_folder_that_cannot_be_read_now_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = stop(tmp_path / "out.mkv", ArithmeticError())
+
+    def unreadable(_: SegmentFolder, number: int) -> SegmentRecord | None:
+        raise errors[number]
+
+    for error in (OSError(5, "Input/output error"), KeyboardInterrupt()):
+        errors = [error]
+        with monkeypatch.context() as patch:
+            patch.setattr(SegmentFolder, "_read", unreadable)
+            with pytest.raises((OutputFolderError, KeyboardInterrupt)):
+                Job("film.mkv", tmp_path / "out.mkv", FACTS)
+    with Job("film.mkv", tmp_path / "out.mkv", FACTS) as again:
+        assert again.folder == job.folder
+        assert len(again.segments.finished) == 1

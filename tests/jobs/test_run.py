@@ -179,14 +179,15 @@ def test_a_run_that_is_stopped_after_its_segments_were_moved(
     assert not job.is_made
     stopped = threading.Event()
     stopped.set()
-    with pytest.raises(Interrupted):  # while they are taken back
+    with pytest.raises(Interrupted) as caught:  # while they are taken back
         color_film(film, output, settings, colorizer=colorizer, cancel=stopped)
+    assert f"{FRAMES} coloured frames are kept" in caught.value.__notes__[0]
     report = color_film(
         *(film, output, settings),
         colorizer=colorizer,
         on_progress=lambda event: stages.append(event.stage),
     )
-    assert stages[0] == "find"
+    assert stages[0] == "recover"
     assert report.frames_resumed == FRAMES
     assert content(output) == content(whole)
     assert find_jobs(tmp_path) == []

@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -15,12 +16,13 @@ import pytest
 
 from tests.media.recolor import colored, fast_settings
 from tests.synthetic import make_film, stream_packets
-from vidcolor.errors import DiskFullError
+from vidcolor.errors import DiskFullError, InputNotFoundError
 from vidcolor.media import moving, segments
 from vidcolor.media.moving import SegmentMover
 from vidcolor.media.plan import OutputPlan, plan_output
 from vidcolor.media.reader import FilmReader
 from vidcolor.media.segments import MovedPackets, SegmentFolder, SegmentRecord
+from vidcolor.media.streams import StreamCopier
 from vidcolor.media.writer import FilmWriter
 
 FRAMES, SEGMENTS = 24, 6
@@ -312,6 +314,66 @@ def test_a_file_that_cannot_be_deleted_does_no_harm(
     assert film.join() == expected
 
 
+def test_sound_that_is_not_read_twice_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A larger description than was measured would be written over the film."""
+    film = Film(tmp_path, "libx264", "mp4")
+    expected = film.join(keeps=True)
+    film.output.unlink()
+    copiers: list[StreamCopier] = []
+    advance = StreamCopier.advance
+
+    def silent_at_first(copier: StreamCopier, limit: Fraction | None) -> None:
+        if copier not in copiers:
+            copiers.append(copier)
+        if copier is not copiers[0]:
+            advance(copier, limit)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StreamCopier, "advance", silent_at_first)
+        with pytest.raises(InputNotFoundError, match="could not be read twice alike"):
+            film.join()
+    assert len(copiers) == 2
+    assert len(film.files("*.packets")) < SEGMENTS
+    folder = SegmentFolder(film.segments, film.output)
+    folder.take_back()
+    assert len(folder.finished) == SEGMENTS
+    assert film.join() == expected
+
+
+def test_errors_of_the_caller_are_its_own(tmp_path: Path) -> None:
+    def gone() -> None:
+        raise ConnectionResetError("nobody listens any more")
+
+    film = Film(tmp_path, "ffv1", "mkv")
+    with pytest.raises(ConnectionResetError):
+        film.join(gone)
+    film.kill_after(FRAMES - 1)
+    with pytest.raises(ConnectionResetError):
+        SegmentFolder(film.segments, film.output).take_back(gone)
+    assert len(film.join()[0]) == FRAMES
+
+
+def test_what_cannot_be_read_now_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = Film(tmp_path, "ffv1", "mkv")
+    film.kill_after(FRAMES - 1)
+    stat = Path.stat
+
+    def stale(path: Path, **options: Any) -> Any:
+        if path.suffix == ".part":
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return stat(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", stale)
+        with pytest.raises(OSError, match=os.strerror(errno.ESTALE)):
+            SegmentFolder(film.segments, film.output)
+    assert len(film.join()[0]) == FRAMES
+
+
 def test_what_a_muxer_writes_otherwise_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -364,10 +426,22 @@ def test_a_film_is_read_once_however_long_it_is_sought_in(
 def test_places_that_look_alike_are_not_compared_for_ever(tmp_path: Path) -> None:
     path = tmp_path / "film"
     path.write_bytes(bytes(5000) + b"\1" + bytes(5000))
-    mover = SegmentMover(SegmentFolder(tmp_path, path), path)
+    folder = SegmentFolder(tmp_path, path)
+    mover = SegmentMover(folder, path)
     mover.expect(SegmentRecord(0, sizes=[7000]), bytes(7000))
     mover.look()
     assert mover.gave_up
+    # Pieces that repeat themselves are told apart by the head.
+    rows = b"".join(b"row %d" % number + bytes(range(64)) for number in range(9)) * 400
+    path.write_bytes(rows + b"payload" + rows)
+    mover = SegmentMover(folder, path)
+    record = SegmentRecord(1, sizes=[7 + len(rows)])
+    mover.expect(record, b"payload" + rows)
+    mover.look()
+    assert not mover.gave_up
+    moved = folder._moved(record)
+    assert moved is not None
+    assert moved.offsets == [len(rows)]
 
 
 def test_a_full_disk_keeps_what_has_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,6 +166,8 @@ def note(event: ProgressEvent) -> str:
         return "rendering what has changed"
     if event.stage == "find":
         return f"{event.frames_done} frames done, finding the place"
+    if event.stage == "recover":
+        return "taking back what an earlier run was joining"
     if event.stage == "join":
         return f"{event.frames_done} frames done, writing the file"
     shot = "" if event.stage == "compare" else f"  shot {event.shot}"

@@ -26,10 +26,11 @@ from vidcolor.errors import JobBusyError, OutputError, SourceChangedError, Verif
 from vidcolor.media.atomic import (
     LONGEST_NAME_BYTES,
     output_error,
+    output_explained,
     sync_folder,
     write_atomically,
 )
-from vidcolor.media.segments import SegmentFolder, delete
+from vidcolor.media.segments import SegmentFolder, SegmentRecord, delete
 
 log = logging.getLogger(__name__)
 
@@ -118,17 +119,18 @@ class Job:
         except OSError as error:
             raise output_error(error, output) from error
         try:
-            self.segments = SegmentFolder(self.folder, output, keeps=keep)
+            with output_explained(output):
+                self.segments = SegmentFolder(self.folder, output, keeps=keep)
             if not resume:
                 self.segments.finished.clear()
             self.segments.take_back(tick)
-            self.segments.delete_unfinished(spare=[LOCK])
-            text = json.dumps({"source": source, "output": str(output), **facts}, indent=1)
-            write_atomically(self.folder / DESCRIPTION, text.encode("utf-8", "backslashreplace"))
-        except OSError as error:
-            self._leave()
-            raise output_error(error, output) from error
-        except BaseException:
+            with output_explained(output):
+                self.segments.delete_unfinished(spare=[LOCK])
+                text = json.dumps({"source": source, "output": str(output), **facts}, indent=1)
+                content = text.encode("utf-8", "backslashreplace")
+                write_atomically(self.folder / DESCRIPTION, content)
+        except BaseException as error:
+            self._note_kept(error)
             self._leave()
             raise
 
@@ -169,8 +171,16 @@ class Job:
         if (error is None and not self._keep) or isinstance(error, UNUSABLE):
             self.segments.finished.clear()
         self._leave()
-        kept = [r for r in self.segments.finished if self.segments.is_there(r)]
-        if error is not None and kept:
+        if error is not None:
+            self._note_kept(error)
+
+    def _note_kept(self, error: BaseException) -> None:
+        """Say with ``error`` what the next run will find; never fails."""
+        segments = getattr(self, "segments", None)
+        kept: list[SegmentRecord] = []
+        with contextlib.suppress(OSError):
+            kept = [r for r in segments.finished if segments.is_there(r)] if segments else []
+        if kept:
             error.add_note(
                 f"{sum(len(record.pts) for record in kept)} coloured frames are kept: the same "
                 "command goes on after them; vidcolor jobs lists and deletes such work"
@@ -184,9 +194,9 @@ class Job:
             write_atomically(self.folder / MADE, json.dumps(known).encode())
 
     def _leave(self) -> None:
-        """Release the lock; without finished segments the folder is deleted before."""
+        """Release the lock; the folder is deleted before if it is known to have nothing to keep."""
         segments = getattr(self, "segments", None)
-        if segments is not None and segments.finished:
+        if segments is None or segments.finished:
             self._lock.release()
             return
         _delete_locked(self.folder, self._lock)

@@ -128,7 +128,7 @@ def color_film(
                     *(str(source), target_path, facts),
                     resume=resume,
                     keep=settings.keep_work,
-                    tick=run.watch_finding,
+                    tick=run.watch_recovery,
                 )
                 segments = stack.enter_context(job).segments
             film = _Film(source, rate, settings, shots, colorizer, cancel, run)

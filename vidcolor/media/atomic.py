@@ -12,6 +12,7 @@ import errno
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from vidcolor.errors import (
@@ -100,6 +101,21 @@ def output_error(error: OSError, path: Path) -> OutputError:
     return OutputFolderError(
         f"cannot write {path}: {reason}; check the folder or choose another one"
     )
+
+
+@contextlib.contextmanager
+def output_explained(path: Path) -> Iterator[None]:
+    """The system's errors while ``path`` is written, as `output_error` says them.
+
+    Raises
+    ------
+    DiskFullError, OutputFolderError
+        In their place.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise output_error(error, path) from error
 
 
 def make_folder(folder: Path) -> None:

@@ -55,6 +55,10 @@ class CopiedStream:
     digest: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=_DIGEST_BYTES))
     """BLAKE2b of all payloads, one after the other."""
 
+    def content(self) -> tuple[Any, ...]:
+        """What is the same when the stream is carried over once more."""
+        return self.packets, self.repaired_dts, self.end_s, self.times_s, self.digest.digest()
+
     def notices(self) -> list[str]:
         """What was lost or changed on the way, one line each."""
         name = f"stream {self.index} ({self.kind})"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import av
 
-from vidcolor.errors import VerificationError
+from vidcolor.errors import InputNotFoundError, VerificationError
 from vidcolor.frames import MediaInfo
 from vidcolor.media.atomic import AtomicFile, output_error
 from vidcolor.media.decoding_times import decoding_times
@@ -67,6 +68,7 @@ class FilmFile:
     ) -> None:
         self._plan = plan
         self._video = source.video
+        self._path = source.path
         self._muxing: _Muxing | None = None
         self._open = partial(_Muxing, source, plan, start_s, duration_s, threads)
         self._options = container_options(plan, source)
@@ -76,9 +78,12 @@ class FilmFile:
         self._file = AtomicFile(output, segments.folder, replaces=replaces)
         self._mover = SegmentMover(segments, self._file.temp)
         try:
-            with muxing_explained(plan.container, self._file.final):
-                self._muxing = self._open(Nowhere(), self._options)
-            self._check_headers(self._muxing)
+            with self._explained():
+                trial = self._open(Nowhere(), self._options)
+            try:
+                self._check_headers(trial)
+            finally:
+                trial.close()
         except BaseException:
             self.abort()
             raise
@@ -108,19 +113,31 @@ class FilmFile:
             If the muxer fails.
         VerificationError
             If a segment is not what was written.
+        InputNotFoundError
+            If the source's other streams cannot be read twice alike, which MP4 needs.
         """
-        options = dict(self._options)
-        with muxing_explained(self._plan.container, self._file.final):
-            if self._plan.container == "mp4":
-                options["moov_size"] = str(self._description_room(report, tick))
-            self._close()
+        options, measured = dict(self._options), None
+        if self._plan.container == "mp4":
+            room, measured = self._measure(report, tick)
+            options["moov_size"] = str(room)
+        with self._explained():
             muxing = self._muxing = self._open(str(self._file.temp), options)
-            for record, packet, payload in self._timed_packets(report):
-                tick()
+        for record, packet, payload in self._timed_packets(report):
+            tick()
+            with self._explained():
                 muxing.write(packet)
                 if not self._segments.keeps:
                     self._mover.expect(record, payload)
-            muxing.finish()
+        with self._explained():
+            muxing.write_rest()
+        if measured is not None and muxing.carried() != measured:
+            # A larger description than was measured would be written over the film.
+            raise InputNotFoundError(
+                f"{self._path} could not be read twice alike: its disk or network may be failing; "
+                "run again"
+            )
+        with self._explained():
+            muxing.end()
         self._set_aspect(muxing.number)
         if self._plan.container == "mov" and self._plan.provenance:
             report.lacks_provenance = not self._set_software()
@@ -144,18 +161,18 @@ class FilmFile:
     def abort(self) -> None:
         """Close everything and delete the temporary file; nothing after `commit`, never fails.
 
-        A file that has the only copy of a segment stays, for the next run.
+        A file that may have the only copy of a segment stays, for the next run. Closing would
+        write a trailer, before the data with MP4, so it is let go as it is.
         """
         if self._mover.has_moved:
             self._file.leave()
         else:
-            # Before it is closed, which writes a trailer.
             self._file.abort()
-        self._close()
+            if self._muxing is not None:
+                self._muxing.close()
 
-    def _close(self) -> None:
-        if self._muxing is not None:
-            self._muxing.abort()
+    def _explained(self) -> AbstractContextManager[None]:
+        return muxing_explained(self._plan.container, self._file.final)
 
     def _check_headers(self, muxing: _Muxing) -> None:
         headers = bytes(muxing.film.codec_context.extradata or b"").hex()
@@ -165,18 +182,24 @@ class FilmFile:
                 "joined, and were not kept; colour the film again"
             )
 
-    def _description_room(self, report: WriteReport, tick: Callable[[], None]) -> int:
-        """Bytes; see Note [Description first]."""
+    def _measure(
+        self, report: WriteReport, tick: Callable[[], None]
+    ) -> tuple[int, list[tuple[Any, ...]]]:
+        """Bytes, see Note [Description first], and what was carried over to find that out."""
         nowhere = Nowhere()
-        muxing = self._open(nowhere, self._options)
+        with self._explained():
+            muxing = self._open(nowhere, self._options)
         try:
             for _, packet, _ in self._timed_packets(report):
                 tick()
-                muxing.write(packet)
-            muxing.finish()
+                with self._explained():
+                    muxing.write(packet)
+            with self._explained():
+                muxing.write_rest()
+                muxing.end()
         finally:
-            muxing.abort()
-        return nowhere.description_room()
+            muxing.close()
+        return nowhere.description_room(), muxing.carried()
 
     def _timed_packets(self, report: WriteReport) -> Iterator[tuple[SegmentRecord, Any, bytes]]:
         """All packets of the film, with decoding times that go on from segment to segment.
@@ -254,7 +277,7 @@ class _Muxing:
         # The suffix .part says nothing, so the format is named.
         self._out: Any = av.open(target, "w", format=plan.container, container_options=options)
         with contextlib.ExitStack() as undo:
-            undo.callback(self._close)
+            undo.callback(self._close_file)
             self.copier = StreamCopier(
                 source, plan, self._out, start_s=start_s, duration_s=duration_s
             )
@@ -282,16 +305,23 @@ class _Muxing:
         self.copier.advance(packet.dts * packet.time_base)
         self._out.mux(packet)
 
-    def finish(self) -> None:
-        """Write what is left of the other streams, and close the container."""
+    def write_rest(self) -> None:
+        """What is left of the other streams."""
         self.copier.advance(None)
+
+    def end(self) -> None:
+        """Write the trailer and close the container."""
         self._out.close()
 
-    def abort(self) -> None:
+    def carried(self) -> list[tuple[Any, ...]]:
+        """What lies beside the film, to compare."""
+        return [copied.content() for copied in self.copier.copied]
+
+    def close(self) -> None:
         """Close everything; nothing if it is closed, never fails."""
         self.copier.close()
-        self._close()
+        self._close_file()
 
-    def _close(self) -> None:
+    def _close_file(self) -> None:
         with contextlib.suppress(av.FFmpegError, ValueError):
             self._out.close()

@@ -5,12 +5,15 @@ See Note [Moved segments].
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from vidcolor.media.segments import MovedPackets, SegmentFolder, SegmentRecord, new_digest
+
+log = logging.getLogger(__name__)
 
 LOOK_PACKETS, LOOK_BYTES = 48, 4 * 2**20
 """The film is looked into whenever so many packets, or so much, have been given to the muxer."""
@@ -19,23 +22,24 @@ MOST_WAITING, MOST_WAITING_BYTES = 2000, 2 * 2**20
 """With more of both given to the muxer, and the first of them not found, it must have written
 them otherwise. Matroska's holds 5 s or 5 MB of film, all hold 32 KiB of what they write."""
 
-MOST_MISTAKEN = 1000
-"""Places that look like a payload and are none: a film of a single colour has many, and each of
-them takes time."""
+MOST_MISTAKEN = 200
+"""Places that look like one payload and are not: the content of each has been compared."""
 
 PIECE_BYTES, PIECES = 64, 8
-"""Of a payload, by which it is found: the one of so many with the most different bytes, since
-many payloads begin, or are dark, alike."""
+"""Of a payload, by which it is found: its first one, and that of so many with the most different
+bytes. Many payloads begin alike, and others repeat themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Payload:
     """One that was given to the muxer."""
 
+    head: bytes
+    """Its first bytes."""
     piece: bytes
-    """Of it."""
+    """Some others."""
     at: int
-    """Where in it."""
+    """Where in it those are."""
     size: int
     digest: bytes
 
@@ -86,7 +90,8 @@ class SegmentMover:
         if not self._leaving or self._leaving[-1].record is not record:
             self._leaving.append(_Leaving(record))
         piece, at = _telling_piece(payload)
-        self._waiting.append(_Payload(piece, at, len(payload), _digest(payload)))
+        head = payload[:PIECE_BYTES]
+        self._waiting.append(_Payload(head, piece, at, len(payload), _digest(payload)))
         self._waiting_bytes += len(payload)
         self._new_packets += 1
         self._new_bytes += len(payload)
@@ -111,6 +116,9 @@ class SegmentMover:
                 self._found(offset)
         is_long = len(self._waiting) > MOST_WAITING and self._waiting_bytes > MOST_WAITING_BYTES
         if is_long or self._window.mistaken > MOST_MISTAKEN:
+            log.info(
+                "%s: packets are not found again, the segments stay until it is done", self._film
+            )
             self.gave_up = True
             self._waiting.clear()
         self._window.forget()
@@ -134,7 +142,7 @@ class _Window:
         self._sought = 0
         """In the stretch: up to here the next payload does not begin."""
         self.mistaken = 0
-        """Places that looked like a payload and were none."""
+        """Places that looked like the payload that is sought and were not."""
 
     def find(self, wanted: _Payload, file: BinaryIO) -> int | None:
         """Where ``wanted`` lies behind what was found before; None if it is not there yet."""
@@ -144,12 +152,13 @@ class _Window:
                 begin = place - wanted.at
                 if begin + wanted.size > len(self._data):
                     break
-                if _digest(self._data[begin : begin + wanted.size]) == wanted.digest:
-                    self._sought = begin + wanted.size
-                    return self._start + begin
-                self.mistaken += 1
-                if self.mistaken > MOST_MISTAKEN:
-                    return None
+                if self._data.startswith(wanted.head, begin):
+                    if _digest(self._data[begin : begin + wanted.size]) == wanted.digest:
+                        self._sought, self.mistaken = begin + wanted.size, 0
+                        return self._start + begin
+                    self.mistaken += 1
+                    if self.mistaken > MOST_MISTAKEN:
+                        return None
                 place = self._data.find(wanted.piece, place + 1)
             behind = place if place >= 0 else len(self._data) - len(wanted.piece) + 1
             self._sought = max(self._sought, behind - wanted.at)

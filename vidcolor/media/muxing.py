@@ -11,7 +11,7 @@ import av
 
 from vidcolor.errors import EncoderError
 from vidcolor.frames import MediaInfo
-from vidcolor.media.atomic import output_error
+from vidcolor.media.atomic import output_explained
 from vidcolor.media.plan import MUXER_TITLES, OutputPlan
 from vidcolor.media.target import VIDEO_RANGE_ONLY
 
@@ -108,13 +108,10 @@ def muxing_explained(container: str, path: Path) -> Iterator[None]:
         In place of the muxer's own errors.
     """
     try:
-        yield
+        with output_explained(path):
+            yield
     except av.FFmpegError as error:
-        if isinstance(error, OSError):
-            raise output_error(error, path) from error
         raise EncoderError(
             f"{MUXER_TITLES.get(container, container)} refuses a stream or packet of this film "
             f"({error.strerror}); try another container, such as .mkv"
         ) from error
-    except OSError as error:
-        raise output_error(error, path) from error

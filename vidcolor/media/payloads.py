@@ -40,11 +40,11 @@ def form_for(codec: str, headers: bytes, container: str) -> PayloadForm:
     ----------
     codec:
         libav's name of the codec, not of the encoder.
-    container:
-        libav's name: ``mp4``, ``mov`` or ``matroska``.
     headers:
         The encoder's global headers. Some encoders give H.264 with lengths, and headers that
         begin otherwise; nothing is to be done then.
+    container:
+        libav's name: ``mp4``, ``mov`` or ``matroska``.
     """
     if codec in ("h264", "hevc") and _begins_with_start_code(headers):
         return "lengths"

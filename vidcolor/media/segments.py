@@ -24,7 +24,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -32,7 +32,7 @@ from typing import Any, BinaryIO
 import av
 
 from vidcolor.errors import VerificationError
-from vidcolor.media.atomic import sync_file, sync_folder, write_atomically
+from vidcolor.media.atomic import output_explained, sync_file, sync_folder, write_atomically
 from vidcolor.media.payloads import PayloadForm, muxed_payload
 
 log = logging.getLogger(__name__)
@@ -95,6 +95,11 @@ class SegmentFolder:
         The output that they are for, which messages speak of.
     keeps:
         Whether they are wanted after they were joined.
+
+    Raises
+    ------
+    OSError
+        If a file that is there cannot be read.
     """
 
     def __init__(self, folder: Path, film: Path, *, keeps: bool = False) -> None:
@@ -230,16 +235,22 @@ class SegmentFolder:
 
         Raises
         ------
-        OSError, DiskFullError, OutputFolderError
+        DiskFullError, OutputFolderError
             If something cannot be written; another try goes on.
         """
         for record in reversed(self.finished.copy()):
+            with contextlib.closing(self._taken_back(record)) as copying:
+                for _ in copying:
+                    tick()
+
+    def _taken_back(self, record: SegmentRecord) -> Generator[None, None, None]:
+        with output_explained(self._film):
             moved = None if self._has_packets(record) else self._moved(record)
             if moved is None:
-                continue
+                return
             film = self.folder / moved.film
             os.truncate(film, moved.offsets[-1] + record.sizes[-1])
-            if self._copy_from(film, moved.offsets, record, tick):
+            if (yield from self._copied(film, moved.offsets, record)):
                 os.truncate(film, moved.offsets[0])
             else:
                 log.warning("segment %d was damaged on the disk", record.number + 1)
@@ -249,9 +260,9 @@ class SegmentFolder:
         """Whether its packets are in their file, or in an unfinished film."""
         return self._has_packets(record) or self._moved(record) is not None
 
-    def _copy_from(
-        self, film: Path, offsets: list[int], record: SegmentRecord, tick: Callable[[], None]
-    ) -> bool:
+    def _copied(
+        self, film: Path, offsets: list[int], record: SegmentRecord
+    ) -> Generator[None, None, bool]:
         """Make a segment's file, durably; False if ``film`` has not what was written."""
         digest = new_digest()
         path = self.packets_path(record)
@@ -259,10 +270,10 @@ class SegmentFolder:
         try:
             with film.open("rb") as source, copy.open("wb") as file:
                 for offset, size in zip(offsets, record.sizes, strict=True):
-                    tick()
                     payload = _read_at(source, offset, size)
                     digest.update(payload)
                     file.write(payload)
+                    yield
             if digest.hexdigest() != record.digest:
                 return False
             sync_file(copy, self._film)
@@ -276,7 +287,7 @@ class SegmentFolder:
     def _has_packets(self, record: SegmentRecord) -> bool:
         try:
             return self.packets_path(record).stat().st_size == record.video_bytes
-        except OSError:
+        except FileNotFoundError:
             return False
 
     def _moved(self, record: SegmentRecord) -> MovedPackets | None:
@@ -287,7 +298,7 @@ class SegmentFolder:
             is_whole = len(moved.offsets) == len(record.sizes)
             if is_whole and (self.folder / moved.film).stat().st_size >= end:
                 return moved
-        except (OSError, ValueError, TypeError, IndexError):
+        except (FileNotFoundError, ValueError, TypeError, IndexError):
             pass  # not there, or of another film
         return None
 
@@ -308,7 +319,7 @@ class SegmentFolder:
             record = SegmentRecord(**json.loads(self._record_path(number).read_bytes()))
             if self.is_there(record):
                 return record
-        except (OSError, ValueError, TypeError):
+        except (FileNotFoundError, ValueError, TypeError):
             pass  # not there, or not whole: the segment is made again
         return None
 
