@@ -166,10 +166,12 @@ class FilmFile:
         """
         if self._mover.has_moved:
             self._file.leave()
-        else:
-            self._file.abort()
             if self._muxing is not None:
-                self._muxing.close()
+                self._muxing.copier.close()
+            return
+        self._file.abort()
+        if self._muxing is not None:
+            self._muxing.close()
 
     def _explained(self) -> AbstractContextManager[None]:
         return muxing_explained(self._plan.container, self._file.final)
