@@ -91,6 +91,12 @@ class Film:
             writer.commit()
         return [stream_packets(self.output, index) for index in (0, 1)]
 
+    def undisturbed(self) -> Any:
+        """As `join`; the segments are as before, and there is no film."""
+        packets = self.join(keeps=True)
+        self.output.unlink()
+        return packets
+
     def files(self, pattern: str) -> list[str]:
         """Of the segments."""
         return sorted(path.name for path in self.segments.glob(pattern))
@@ -116,9 +122,8 @@ class Film:
 @pytest.mark.parametrize(("codec", "suffix"), HELD)
 def test_segments_go_while_they_are_joined(tmp_path: Path, codec: str, suffix: str) -> None:
     film = Film(tmp_path, codec, suffix)
-    expected = film.join(keeps=True)
+    expected = film.undisturbed()
     assert len(film.files("*.packets")) == SEGMENTS
-    film.output.unlink()
     sizes = [path.stat().st_size for path in film.segments.glob("*.packets")]
     most: list[int] = []
     found = film.join(lambda: most.append(sum(map(_allocated, film.segments.iterdir()))))
@@ -132,8 +137,7 @@ def test_segments_go_while_they_are_joined(tmp_path: Path, codec: str, suffix: s
 def test_a_joining_that_is_killed_loses_nothing(tmp_path: Path, codec: str, suffix: str) -> None:
     film = Film(tmp_path, codec, suffix)
     whole = {path.name: path.read_bytes() for path in film.segments.glob("*.packets")}
-    expected = film.join(keeps=True)
-    film.output.unlink()
+    expected = film.undisturbed()
     first = FRAMES if suffix == "mp4" else 0  # MP4 is written twice, at first to nowhere
     for ticks in (first + FRAMES // 2, first + FRAMES - 1):
         film.kill_after(ticks)
@@ -151,8 +155,7 @@ def test_taking_back_that_is_killed_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     film = Film(tmp_path, "ffv1", "mkv")
-    expected = film.join(keeps=True)
-    film.output.unlink()
+    expected = film.undisturbed()
     film.kill_after(FRAMES - 1)
     moved = len(film.files("*.moved"))
     assert moved > 2
@@ -227,8 +230,7 @@ def test_a_disk_that_does_not_give_what_it_has() -> None:
 
 def test_a_segment_taken_back_in_part_counts_for_nothing(tmp_path: Path) -> None:
     film = Film(tmp_path, "ffv1", "mkv")
-    expected = film.join(keeps=True)
-    film.output.unlink()
+    expected = film.undisturbed()
     film.kill_after(FRAMES - 1)
     folder = SegmentFolder(film.segments, film.output)
     last = max(int(name[:6]) for name in film.files("*.moved"))
@@ -297,8 +299,7 @@ def test_a_file_that_cannot_be_deleted_does_no_harm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     film = Film(tmp_path, "ffv1", "mkv")
-    expected = film.join(keeps=True)
-    film.output.unlink()
+    expected = film.undisturbed()
     real = Path.unlink
 
     def refuse(path: Path, **options: Any) -> None:
@@ -319,8 +320,7 @@ def test_sound_that_is_not_read_twice_alike(
 ) -> None:
     """A larger description than was measured would be written over the film."""
     film = Film(tmp_path, "libx264", "mp4")
-    expected = film.join(keeps=True)
-    film.output.unlink()
+    expected = film.undisturbed()
     copiers: list[StreamCopier] = []
     advance = StreamCopier.advance
 
